@@ -1,0 +1,66 @@
+// The import order of docs/ARCHITECTURE.md: a layer imports only from layers below it,
+// and two layers on one line never import each other.
+const layers = [
+  ['lib'],
+  ['config'],
+  ['window', 'sale'],
+  ['state'],
+  ['kafka', 'mongo'],
+  ['workers'],
+  ['coordinator'],
+  ['dashboard'],
+  ['commands'],
+];
+
+const rules = [];
+layers.forEach((line, index) => {
+  const higher = layers.slice(index + 1).flat();
+  for (const layer of line) {
+    const forbidden = [...higher, ...line.filter((other) => other !== layer)];
+    if (forbidden.length === 0) continue;
+    rules.push({
+      name: `${layer}-imports-only-lower`,
+      severity: 'error',
+      from: { path: `^src/${layer}/` },
+      to: { path: `^src/(${forbidden.join('|')})/|^src/main\\.ts$` },
+    });
+  }
+});
+
+module.exports = {
+  forbidden: [
+    ...rules,
+    {
+      name: 'no-main-import',
+      severity: 'error',
+      from: { path: '^src/commands/' },
+      to: { path: '^src/main\\.ts$' },
+    },
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'no-orphans',
+      severity: 'error',
+      from: { orphan: true, pathNot: ['^src/main\\.ts$', '\\.d\\.ts$'] },
+      to: {},
+    },
+    { name: 'not-to-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    {
+      name: 'not-to-dev-dependency',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg'], dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'worker-threads-stay-light',
+      comment: 'a heavy import costs each thread up to a second of CPU at start',
+      severity: 'error',
+      from: { path: '^src/(workers|state|window|sale)/' },
+      to: { path: 'node_modules/(node-rdkafka|mongodb|pino|commander|@faker-js)' },
+    },
+  ],
+  options: {
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: 'node_modules' },
+  },
+};
