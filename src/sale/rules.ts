@@ -1,0 +1,29 @@
+/**
+ * What a verdict on one sale depends on besides its bytes. All of it is pinned in the settings
+ * document, so that every replay judges alike.
+ */
+export interface SaleRules {
+  /** IANA zone in which a timestamp without a zone is read; 'UTC' by default. */
+  readonly timeZone: string;
+}
+
+/** Greatest accepted valor: R$ 1.000.000.000,00, so that ninety thousand of them stay below 2^53. */
+export const VALOR_CENTAVOS_MAX = 100_000_000_000;
+
+/** Greatest accepted length of a category, in bytes of UTF-8. */
+export const CATEGORY_BYTES_MAX = 128;
+
+/**
+ * Event times are accepted from 1970-01-01T00:00:00.000Z up to, not including, 2^32 seconds
+ * later (2106-02-07), so that a window index of whole seconds fits in 32 bits.
+ */
+export const EVENT_TIME_MS_LIMIT = 2 ** 32 * 1000;
+
+/** Increment when any rule changes which verdict a record gets. */
+export const RULES_VERSION = 1;
+
+/** The categories admitted so far, in order of first appearance. Implemented over shared memory. */
+export interface CategoryIds {
+  /** The id of `name`, admitted now if it is new; -1 when the limit is reached. */
+  intern(name: string): number;
+}
