@@ -1,0 +1,268 @@
+/**
+ * The one table of options: flag, variable, default, unit and text. The command line, the help,
+ * `config print` and the reference are all made from it, so none of them can disagree.
+ */
+import { formatDurationMs, parseDurationMs } from '../lib/units.ts';
+
+export interface OptionSpec<T> {
+  readonly flag: string;
+  /** Shown in help between angle brackets; absent for a switch. */
+  readonly argument?: string;
+  readonly env: string;
+  readonly defaultText: string;
+  readonly text: string;
+  /** Reads a text; throws an Error that says what is accepted. */
+  readonly parse: (text: string) => T;
+  readonly format: (value: T) => string;
+  /** Whether the value can hold a secret that must be masked wherever it is shown. */
+  readonly secret?: boolean;
+}
+
+function text(pattern: RegExp, accepted: string): (value: string) => string {
+  return (value) => {
+    const trimmed = value.trim();
+    if (!pattern.test(trimmed)) throw new Error(`expected ${accepted}`);
+    return trimmed;
+  };
+}
+
+function durationMs(minMs: number, maxMs: number): (value: string) => number {
+  return (value) => {
+    const ms = parseDurationMs(value);
+    if (Number.isNaN(ms)) throw new Error('expected a duration such as 250ms, 30s, 1m, 2h or 1d');
+    if (ms < minMs || ms > maxMs) {
+      throw new Error(
+        `expected a duration from ${formatDurationMs(minMs)} to ${formatDurationMs(maxMs)}`,
+      );
+    }
+    return ms;
+  };
+}
+
+function wholeNumber(min: number, max: number): (value: string) => number {
+  return (value) => {
+    const number = /^\d+$/.test(value.trim()) ? Number(value) : Number.NaN;
+    if (!(number >= min && number <= max)) {
+      throw new Error(`expected a whole number from ${min} to ${max}`);
+    }
+    return number;
+  };
+}
+
+/** Whole seconds, because a window's index must fit in 32 bits. */
+function windowMs(value: string): number {
+  const ms = durationMs(1000, 86_400_000)(value);
+  if (ms % 1000 !== 0) throw new Error('expected a whole number of seconds');
+  return ms;
+}
+
+const BROKER = /^(\[[0-9a-fA-F:]+\]|[^\s,:[\]]+):(\d{1,5})$/;
+
+function brokers(value: string): string {
+  const list = value.split(',').map((broker) => broker.trim());
+  for (const broker of list) {
+    const port = Number(BROKER.exec(broker)?.[2]);
+    if (!(port >= 1 && port <= 65535)) {
+      throw new Error(`expected host:port, several separated by commas; got "${broker}"`);
+    }
+  }
+  return list.join(',');
+}
+
+function mongoUrl(value: string): string {
+  if (!/^mongodb(\+srv)?:\/\/\S+$/.test(value)) {
+    throw new Error('expected mongodb://user:password@host:port/ or mongodb+srv://…');
+  }
+  return value;
+}
+
+export interface HttpAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+function httpAddress(value: string): HttpAddress | null {
+  if (value === 'off') return null;
+  const match = BROKER.exec(value.trim());
+  const port = Number(match?.[2]);
+  if (!match || !(port >= 0 && port <= 65535)) throw new Error('expected host:port, or off');
+  return { host: match[1].replace(/^\[|\]$/g, ''), port };
+}
+
+function timeZone(value: string): string {
+  try {
+    return new Intl.DateTimeFormat('en-US', { timeZone: value }).resolvedOptions().timeZone;
+  } catch {
+    throw new Error('expected a time zone such as UTC or America/Sao_Paulo');
+  }
+}
+
+function flagValue(value: string): boolean {
+  if (/^(true|1|yes)$/i.test(value)) return true;
+  if (/^(false|0|no|)$/i.test(value)) return false;
+  throw new Error('expected true or false');
+}
+
+const KAFKA_NAME = text(
+  /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/,
+  'letters, digits, ".", "_" and "-", at most 249 of them',
+);
+const same = (value: string) => value;
+
+function option<T>(spec: OptionSpec<T>): OptionSpec<T> {
+  return spec;
+}
+
+export const OPTIONS = {
+  brokers: option({
+    flag: '--brokers',
+    argument: 'host:port,…',
+    env: 'KAFKA_BROKERS',
+    defaultText: 'localhost:9092',
+    text: 'Kafka brokers to start from',
+    parse: brokers,
+    format: same,
+  }),
+  topic: option({
+    flag: '--topic',
+    argument: 'name',
+    env: 'KAFKA_TOPIC',
+    defaultText: 'black-friday-sales',
+    text: 'topic that holds the sales',
+    parse: KAFKA_NAME,
+    format: same,
+  }),
+  deadLetterTopic: option({
+    flag: '--dlq-topic',
+    argument: 'name',
+    env: 'KAFKA_DLQ_TOPIC',
+    defaultText: '',
+    text: 'topic for rejected sales; <topic>.dlq if empty',
+    parse: (value: string) => (value === '' ? '' : KAFKA_NAME(value)),
+    format: same,
+  }),
+  group: option({
+    flag: '--group',
+    argument: 'name',
+    env: 'KAFKA_GROUP',
+    defaultText: 'vendaval',
+    text: 'consumer group; engines of one group share the partitions',
+    parse: text(/^\S{1,249}$/, 'a name without spaces'),
+    format: same,
+  }),
+  mongo: option({
+    flag: '--mongo',
+    argument: 'url',
+    env: 'MONGO_URL',
+    defaultText: 'mongodb://root:root@localhost:27017/?authSource=admin',
+    text: 'MongoDB to write to',
+    parse: mongoUrl,
+    format: same,
+    secret: true,
+  }),
+  database: option({
+    flag: '--database',
+    argument: 'name',
+    env: 'MONGO_DATABASE',
+    defaultText: 'black_friday',
+    text: 'database for totals, progress and settings',
+    parse: text(/^[^\s/\\."$*<>:|?]{1,63}$/, 'a MongoDB database name'),
+    format: same,
+  }),
+  collection: option({
+    flag: '--collection',
+    argument: 'name',
+    env: 'MONGO_COLLECTION',
+    defaultText: 'faturamento_tempo_real',
+    text: 'collection for the totals',
+    parse: text(/^(?!system\.)[^\s$]{1,200}$/, 'a MongoDB collection name'),
+    format: same,
+  }),
+  windowMs: option({
+    flag: '--window',
+    argument: 'duration',
+    env: 'WINDOW',
+    defaultText: '1m',
+    text: 'length of a window',
+    parse: windowMs,
+    format: formatDurationMs,
+  }),
+  watermarkDelayMs: option({
+    flag: '--watermark-delay',
+    argument: 'duration',
+    env: 'WATERMARK_DELAY',
+    defaultText: '2m',
+    text: 'how far a sale may lag behind the newest of its partition',
+    parse: durationMs(0, 30 * 86_400_000),
+    format: formatDurationMs,
+  }),
+  futureToleranceMs: option({
+    flag: '--future-tolerance',
+    argument: 'duration',
+    env: 'FUTURE_TOLERANCE',
+    defaultText: '5m',
+    text: "how far a sale's time may run ahead of its Kafka timestamp",
+    parse: durationMs(0, 30 * 86_400_000),
+    format: formatDurationMs,
+  }),
+  timeZone: option({
+    flag: '--time-zone',
+    argument: 'zone',
+    env: 'TIME_ZONE',
+    defaultText: 'UTC',
+    text: 'zone of timestamps that name none',
+    parse: timeZone,
+    format: same,
+  }),
+  maxCategories: option({
+    flag: '--max-categories',
+    argument: 'count',
+    env: 'MAX_CATEGORIES',
+    defaultText: '10000',
+    text: 'different categories admitted in one partition',
+    parse: wholeNumber(1, 50_000),
+    format: String,
+  }),
+  flushIntervalMs: option({
+    flag: '--flush-interval',
+    argument: 'duration',
+    env: 'FLUSH_INTERVAL',
+    defaultText: '250ms',
+    text: 'time from one checkpoint to the next',
+    parse: durationMs(10, 3_600_000),
+    format: formatDurationMs,
+  }),
+  http: option<HttpAddress | null>({
+    flag: '--http',
+    argument: 'host:port',
+    env: 'HTTP_ADDRESS',
+    defaultText: '127.0.0.1:4040',
+    text: 'address of the live page, or off',
+    parse: httpAddress,
+    format: (value) => (value === null ? 'off' : `${value.host}:${value.port}`),
+  }),
+  threads: option({
+    flag: '--threads',
+    argument: 'count',
+    env: 'THREADS',
+    defaultText: '0',
+    text: 'worker threads; 0 is one for each core, at most one for each partition',
+    parse: wholeNumber(0, 256),
+    format: String,
+  }),
+  json: option({
+    flag: '--json',
+    env: 'VENDAVAL_JSON',
+    defaultText: 'false',
+    text: 'print JSON lines',
+    parse: flagValue,
+    format: String,
+  }),
+} as const;
+
+export type OptionKey = keyof typeof OPTIONS;
+
+/** One typed value for each row of the table. */
+export type Settings = {
+  readonly [Key in OptionKey]: ReturnType<(typeof OPTIONS)[Key]['parse']>;
+};

@@ -1,0 +1,115 @@
+/**
+ * Sums per (window, category) in shared memory: open addressing with linear probing over parallel
+ * typed arrays. One thread writes at a time: the worker while the table is active, the coordinator
+ * while it is frozen; the hand-over in DeltaPair orders their accesses, so all of these are plain
+ * loads and stores. Nothing is allocated after construction.
+ */
+import { assert } from '../lib/assert.ts';
+import type { DeltaOffsets, RegionLimits } from './layout.ts';
+
+/** One row, as `forEach` hands it out. Centavos are integers below 2^53. */
+export type TableVisitor = (
+  window: number,
+  category: number,
+  count: number,
+  centavos: number,
+  menor: number,
+  maior: number,
+) => void;
+
+export class SingleWriterTable {
+  readonly #used: Int32Array;
+  readonly #usedCount: Int32Array;
+  readonly #window: Int32Array;
+  readonly #category: Int32Array;
+  readonly #count: Float64Array;
+  readonly #centavos: Float64Array;
+  readonly #menor: Float64Array;
+  readonly #maior: Float64Array;
+  readonly #mask: number;
+  readonly #usedMax: number;
+
+  constructor(buffer: SharedArrayBuffer, offsets: DeltaOffsets, limits: RegionLimits) {
+    const slots = limits.tableSlots;
+    assert(slots >= 4 && (slots & (slots - 1)) === 0, 'table slots are a power of two');
+    this.#usedCount = new Int32Array(buffer, offsets.counts, 1);
+    this.#used = new Int32Array(buffer, offsets.used, slots);
+    this.#window = new Int32Array(buffer, offsets.window, slots);
+    this.#category = new Int32Array(buffer, offsets.category, slots);
+    this.#count = new Float64Array(buffer, offsets.count, slots);
+    this.#centavos = new Float64Array(buffer, offsets.centavos, slots);
+    this.#menor = new Float64Array(buffer, offsets.menor, slots);
+    this.#maior = new Float64Array(buffer, offsets.maior, slots);
+    this.#mask = slots - 1;
+    this.#usedMax = (slots >> 2) * 3;
+  }
+
+  /**
+   * Adds one sale.
+   *
+   * @param window window index, 0 to 2^32 - 1
+   * @param category dictionary id
+   * @param centavos whole centavos, 0 to VALOR_CENTAVOS_MAX
+   * @returns false, with nothing changed, when the sale needs a drained table first: a new key
+   *   finds the table full, or the sum would pass 2^53
+   */
+  add(window: number, category: number, centavos: number): boolean {
+    const counts = this.#count;
+    const windows = this.#window;
+    const categories = this.#category;
+    const mask = this.#mask;
+    const key = window | 0;
+    const hash = Math.imul(Math.imul(key, 0x9e3779b1) ^ Math.imul(category, 0x85ebca6b), 0x2c1b3c6d);
+    let slot = (hash >>> 12) & mask;
+    while (counts[slot] !== 0) {
+      if (windows[slot] === key && categories[slot] === category) {
+        const sum = this.#centavos[slot] + centavos;
+        if (sum > Number.MAX_SAFE_INTEGER) return false;
+        this.#centavos[slot] = sum;
+        counts[slot] += 1;
+        if (centavos < this.#menor[slot]) this.#menor[slot] = centavos;
+        if (centavos > this.#maior[slot]) this.#maior[slot] = centavos;
+        return true;
+      }
+      slot = (slot + 1) & mask;
+    }
+    const used = this.#usedCount[0];
+    if (used >= this.#usedMax) return false;
+    this.#used[used] = slot;
+    this.#usedCount[0] = used + 1;
+    windows[slot] = key;
+    categories[slot] = category;
+    counts[slot] = 1;
+    this.#centavos[slot] = centavos;
+    this.#menor[slot] = centavos;
+    this.#maior[slot] = centavos;
+    return true;
+  }
+
+  /** Visits every row in order of first use. */
+  forEach(visit: TableVisitor): void {
+    const used = this.#usedCount[0];
+    for (let i = 0; i < used; i++) {
+      const slot = this.#used[i];
+      visit(
+        this.#window[slot] >>> 0,
+        this.#category[slot],
+        this.#count[slot],
+        this.#centavos[slot],
+        this.#menor[slot],
+        this.#maior[slot],
+      );
+    }
+  }
+
+  /** Empties the table, at a cost of the rows in it. */
+  clear(): void {
+    const used = this.#usedCount[0];
+    for (let i = 0; i < used; i++) this.#count[this.#used[i]] = 0;
+    this.#usedCount[0] = 0;
+  }
+
+  get size(): number {
+    return this.#usedCount[0];
+  }
+}
