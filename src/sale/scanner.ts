@@ -1,0 +1,306 @@
+/**
+ * Reads a sale from its bytes in place. It accepts what `judgeSale` accepts, with the same
+ * results, and nothing else: whatever it does not know for certain (escapes, nested values, a
+ * key given twice, unusual numbers, categories not seen yet, anything invalid) it leaves to
+ * `judgeSale`, whose verdict is final. So every `return -1` here is only slow, never wrong.
+ * No object, string or closure is made for a sale that is read in place.
+ */
+import { KnownCategories } from './known-categories.ts';
+import { KnownMinutes, MINUTE_BYTES } from './known-minutes.ts';
+import { REASON, type ReasonCode } from './reasons.ts';
+import { judgeSale } from './reference.ts';
+import {
+  CATEGORY_BYTES_MAX,
+  type CategoryIds,
+  EVENT_TIME_MS_LIMIT,
+  type SaleRules,
+  VALOR_CENTAVOS_MAX,
+} from './rules.ts';
+import { skipScalar, skipSpace, skipString } from './skip.ts';
+import { zoneOf } from './time.ts';
+import { closingQuote, word } from './words.ts';
+
+/** The scanner reads at most this far past a sale's end: a category compared to the full. */
+const READ_AHEAD_BYTES = CATEGORY_BYTES_MAX + 64;
+
+/** A sale with fewer bytes than that behind it in memory is copied, up to this size. */
+const COPIED_BYTES_MAX = 4096;
+
+const SPACE = 32;
+const QUOTE = 34;
+const PLUS = 43;
+const COMMA = 44;
+const MINUS = 45;
+const DOT = 46;
+const ZERO = 48;
+const COLON = 58;
+const OPEN_BRACE = 123;
+const CLOSE_BRACE = 125;
+
+// The known keys with their quotes and colon are whole numbers of words.
+const ID_0 = word('"id_');
+const ID_1 = word('pedi');
+const ID_2 = word('do":');
+const CATEGORIA_0 = word('"cat');
+const CATEGORIA_1 = word('egor');
+const CATEGORIA_2 = word('ia":');
+const VALOR_0 = word('"val');
+const VALOR_1 = word('or":');
+const TIMESTAMP_0 = word('"tim');
+const TIMESTAMP_1 = word('esta');
+const TIMESTAMP_2 = word('mp":');
+
+/** Bits of the fields seen so far. */
+const ID = 1;
+const CATEGORIA = 2;
+const VALOR = 4;
+const TIMESTAMP = 8;
+const EXTRA = 0;
+const ALL = ID | CATEGORIA | VALOR | TIMESTAMP;
+
+const FIELDS = [
+  [Buffer.from('id_pedido'), ID],
+  [Buffer.from('categoria'), CATEGORIA],
+  [Buffer.from('valor'), VALOR],
+  [Buffer.from('timestamp'), TIMESTAMP],
+] as const;
+
+/** Integer digits of a valor that is read in place: no more can be in range. */
+const VALOR_DIGITS_MAX = 10;
+
+export class SaleScanner {
+  // NaN first, so that the engine keeps these as doubles from the start.
+  /** After REASON.valid: the category's id, exact centavos, event time. */
+  categoryId = -1;
+  valorCentavos = Number.NaN;
+  eventMs = Number.NaN;
+  /** After a rejection: a sentence for people. */
+  detail = '';
+
+  readonly #rules: SaleRules;
+  readonly #categories: CategoryIds;
+  readonly #knownCategories = new KnownCategories();
+  readonly #knownMinutes: KnownMinutes;
+  readonly #copy: Buffer;
+  readonly #copyView: DataView;
+  /** Which field `#unusualKey` has found. */
+  #field = EXTRA;
+
+  constructor(rules: SaleRules, categories: CategoryIds) {
+    this.#rules = rules;
+    this.#categories = categories;
+    this.#knownMinutes = new KnownMinutes(zoneOf(rules.timeZone));
+    const memory = new ArrayBuffer(COPIED_BYTES_MAX + READ_AHEAD_BYTES);
+    this.#copy = Buffer.from(memory);
+    this.#copyView = new DataView(memory);
+  }
+
+  /**
+   * Judges the sale in bytes[start, end). `view` covers the same memory, its offset 0 being
+   * bytes[0]; what is after `end` may be read but has no influence.
+   */
+  scan(bytes: Buffer, view: DataView, start: number, end: number): ReasonCode {
+    if (end + READ_AHEAD_BYTES <= view.byteLength && end + READ_AHEAD_BYTES <= bytes.length) {
+      if (this.#inPlace(bytes, view, start, end)) return REASON.valid;
+    } else if (end - start <= COPIED_BYTES_MAX) {
+      bytes.copy(this.#copy, 0, start, end);
+      if (this.#inPlace(this.#copy, this.#copyView, 0, end - start)) return REASON.valid;
+    }
+    return this.#byReference(bytes.subarray(start, end));
+  }
+
+  #byReference(value: Buffer): ReasonCode {
+    const sale = judgeSale(value, this.#rules, this.#categories);
+    if (sale.verdict === 'rejected') {
+      this.detail = sale.detail;
+      return REASON[sale.reason];
+    }
+    this.categoryId = sale.categoryId;
+    this.valorCentavos = sale.valorCentavos;
+    this.eventMs = sale.eventMs;
+    this.#knownCategories.learn(sale.categoria, sale.categoryId);
+    return REASON.valid;
+  }
+
+  #inPlace(bytes: Buffer, view: DataView, start: number, end: number): boolean {
+    let p = bytes[start] === OPEN_BRACE ? start : skipSpace(bytes, start, end);
+    if (bytes[p] !== OPEN_BRACE) return false;
+    p++;
+    let seen = 0;
+    for (;;) {
+      if (p >= end) return false;
+      if (bytes[p] === SPACE) p++;
+      const w = view.getInt32(p, true);
+      let field = EXTRA;
+      if (
+        w === ID_0 &&
+        view.getInt32(p + 4, true) === ID_1 &&
+        view.getInt32(p + 8, true) === ID_2
+      ) {
+        field = ID;
+        p += 12;
+      } else if (
+        w === CATEGORIA_0 &&
+        view.getInt32(p + 4, true) === CATEGORIA_1 &&
+        view.getInt32(p + 8, true) === CATEGORIA_2
+      ) {
+        field = CATEGORIA;
+        p += 12;
+      } else if (w === VALOR_0 && view.getInt32(p + 4, true) === VALOR_1) {
+        field = VALOR;
+        p += 8;
+      } else if (
+        w === TIMESTAMP_0 &&
+        view.getInt32(p + 4, true) === TIMESTAMP_1 &&
+        view.getInt32(p + 8, true) === TIMESTAMP_2
+      ) {
+        field = TIMESTAMP;
+        p += 12;
+      } else {
+        p = this.#unusualKey(bytes, view, p, end);
+        if (p < 0) return false;
+        field = this.#field;
+      }
+      if ((seen & field) !== 0) return false;
+      seen |= field;
+      if (bytes[p] === SPACE) p++;
+      if (bytes[p] <= SPACE) p = skipSpace(bytes, p, end);
+
+      if (field === ID) p = skipString(bytes, view, p, end);
+      else if (field === CATEGORIA) p = this.#categoria(bytes, view, p, end);
+      else if (field === VALOR) p = this.#valor(bytes, p, end);
+      else if (field === TIMESTAMP) p = this.#timestamp(bytes, view, p, end);
+      else p = skipScalar(bytes, view, p, end);
+      if (p < 0) return false;
+
+      if (bytes[p] <= SPACE) p = skipSpace(bytes, p, end);
+      if (bytes[p] === COMMA) {
+        p++;
+        continue;
+      }
+      if (bytes[p] !== CLOSE_BRACE) return false;
+      p++;
+      break;
+    }
+    if (p < end) p = skipSpace(bytes, p, end);
+    // Beyond the end is not this sale's.
+    return p === end && seen === ALL;
+  }
+
+  /** A key that is not a known one followed by its colon, perhaps for spaces around it. */
+  #unusualKey(bytes: Buffer, view: DataView, from: number, end: number): number {
+    const open = skipSpace(bytes, from, end);
+    if (open >= end || bytes[open] !== QUOTE) return -1;
+    const close = closingQuote(bytes, view, open + 1, end);
+    if (close < 0) return -1;
+    this.#field = fieldNamed(bytes, open + 1, close);
+    const colon = skipSpace(bytes, close + 1, end);
+    return bytes[colon] === COLON ? colon + 1 : -1;
+  }
+
+  #categoria(bytes: Buffer, view: DataView, at: number, end: number): number {
+    if (bytes[at] !== QUOTE) return -1;
+    const known = this.#knownCategories;
+    const entry = known.find(bytes, view, at + 1, end);
+    if (entry < 0) return -1;
+    this.categoryId = known.id(entry);
+    return at + known.length(entry) + 2;
+  }
+
+  /** Digits and zero to two decimals, then zeros; no sign, no exponent. */
+  #valor(bytes: Buffer, at: number, end: number): number {
+    let p = at;
+    let digit = bytes[p] - ZERO;
+    let centavos = 0;
+    while (digit >= 0 && digit <= 9 && p < end) {
+      centavos = centavos * 10 + digit;
+      digit = bytes[++p] - ZERO;
+    }
+    const digits = p - at;
+    if (digits === 0 || digits > VALOR_DIGITS_MAX) return -1;
+    if (digits > 1 && bytes[at] === ZERO) return -1;
+    centavos *= 100;
+    if (digit === DOT - ZERO) {
+      digit = bytes[++p] - ZERO;
+      if (!(digit >= 0 && digit <= 9)) return -1;
+      centavos += 10 * digit;
+      digit = bytes[++p] - ZERO;
+      if (digit >= 0 && digit <= 9) {
+        centavos += digit;
+        p++;
+        while (bytes[p] === ZERO && p < end) p++;
+      }
+    }
+    // An exponent or a further decimal is not a comma, brace or space: the caller sees to it.
+    this.valorCentavos = centavos;
+    return centavos <= VALOR_CENTAVOS_MAX ? p : -1;
+  }
+
+  #timestamp(bytes: Buffer, view: DataView, at: number, end: number): number {
+    if (bytes[at] !== QUOTE) return -1;
+    const slot = this.#knownMinutes.find(bytes, view, at + 1);
+    if (slot < 0) return -1;
+    let p = at + 1 + MINUTE_BYTES;
+    let ms = 0;
+    if (bytes[p] === COLON) {
+      const tens = bytes[p + 1] - ZERO;
+      const ones = bytes[p + 2] - ZERO;
+      if (!(tens >= 0 && tens <= 5 && ones >= 0 && ones <= 9)) return -1;
+      ms = 10_000 * tens + 1000 * ones;
+      p += 3;
+      if (bytes[p] === DOT) {
+        const first = ++p;
+        let scale = 100;
+        for (let digit = bytes[p] - ZERO; digit >= 0 && digit <= 9 && p < end; ) {
+          ms += scale * digit;
+          scale = scale === 100 ? 10 : scale === 10 ? 1 : 0;
+          digit = bytes[++p] - ZERO;
+        }
+        if (p === first) return -1;
+      }
+    }
+    const zone = bytes[p];
+    let minuteMs = 0;
+    if (zone === QUOTE) {
+      minuteMs = this.#knownMinutes.zonedMs(slot);
+    } else {
+      minuteMs = this.#knownMinutes.utcMs(slot);
+      if (zone === 90 || zone === 122) {
+        p++;
+      } else {
+        minuteMs -= 60_000 * offsetMinutes(bytes, p);
+        p += 6;
+      }
+      if (bytes[p] !== QUOTE) return -1;
+    }
+    const eventMs = minuteMs + ms;
+    this.eventMs = eventMs;
+    return eventMs >= 0 && eventMs < EVENT_TIME_MS_LIMIT ? p + 1 : -1;
+  }
+}
+
+/** East of Greenwich is positive; NaN when it is not spelled ±HH:MM or does not exist. */
+function offsetMinutes(bytes: Uint8Array, at: number): number {
+  const sign = bytes[at];
+  const hours = twoDigits(bytes, at + 1);
+  const minutes = twoDigits(bytes, at + 4);
+  if ((sign !== PLUS && sign !== MINUS) || bytes[at + 3] !== COLON) return Number.NaN;
+  if (!(hours <= 23 && minutes <= 59)) return Number.NaN;
+  return sign === MINUS ? -(60 * hours + minutes) : 60 * hours + minutes;
+}
+
+/** 0 to 99, or NaN. */
+function twoDigits(bytes: Uint8Array, at: number): number {
+  const tens = bytes[at] - ZERO;
+  const ones = bytes[at + 1] - ZERO;
+  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? 10 * tens + ones : Number.NaN;
+}
+
+function fieldNamed(bytes: Buffer, from: number, end: number): number {
+  for (const [name, field] of FIELDS) {
+    if (name.length === end - from && bytes.compare(name, 0, name.length, from, end) === 0) {
+      return field;
+    }
+  }
+  return EXTRA;
+}
