@@ -101,9 +101,10 @@ function accepts(port: number): Promise<boolean> {
 
 /**
  * A server process in a process group of its own, so that Ctrl+C in the terminal reaches only us
- * and we decide the order of the shutdown. Its standard input is a pipe that we hold open and
- * never write to: the program started must take the pipe's end as the end of its parent, which
- * then holds however the parent ended.
+ * and we decide the order of the shutdown. Its standard input is a pipe that we hold open: the
+ * program started must take the pipe's end as the end of its parent, which then holds however the
+ * parent ended. "ending" is written to it before we end the program ourselves, for a helper that
+ * the program may have left behind.
  */
 export class ServerProcess {
   readonly pid: number;
@@ -120,7 +121,6 @@ export class ServerProcess {
     }
     // A write to a dead child's pipe is no news: its exit is seen above.
     child.stdin!.on('error', () => {});
-    child.once('exit', () => child.stdin!.destroy());
     this.#holdParent(false);
   }
 
@@ -171,6 +171,7 @@ export class ServerProcess {
   async end(signal: NodeJS.Signals): Promise<void> {
     if (!this.running) return;
     this.#holdParent(true);
+    this.#child.stdin!.write('ending\n');
     const grace = setTimeout(() => this.#child.kill('SIGKILL'), STOP_GRACE_MS);
     this.#child.kill(signal);
     // A process that was stopped by SIGSTOP sees the signal only when it goes on.

@@ -1,0 +1,18 @@
+/** What every librdkafka client of ours is told, from the settings; one place for both sides. */
+import type { Settings } from '../config/options.ts';
+
+export type KafkaClientOptions = Pick<Settings, 'brokers'>;
+
+export function clientConfig(options: KafkaClientOptions): Record<string, unknown> {
+  return {
+    'client.id': 'vendaval',
+    'metadata.broker.list': options.brokers,
+    'socket.keepalive.enable': true,
+    'socket.connection.setup.timeout.ms': 5000,
+    'reconnect.backoff.ms': 100,
+    'reconnect.backoff.max.ms': 5000,
+    // New partitions must be seen well within the watermark delay.
+    'topic.metadata.refresh.interval.ms': 5000,
+    'log.connection.close': false,
+  };
+}

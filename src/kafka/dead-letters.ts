@@ -1,0 +1,177 @@
+/**
+ * Rejected records on their way to the dead-letter topic, each with its original value and
+ * headers and with headers of ours that say where it was and why. The copy's key is the origin's
+ * coordinates, so that a repeat after a crash can be told and the topic can be compacted.
+ * `send` resolves only when every one is acknowledged by all in-sync replicas.
+ */
+import Kafka from 'node-rdkafka';
+import { VendavalError } from '../lib/errors.ts';
+import { REASONS } from '../sale/reasons.ts';
+import type { RejectedRecord } from '../state/reject-log.ts';
+import { clientConfig, type KafkaClientOptions } from './client-config.ts';
+import { decodeRecordHeaders } from './record-headers.ts';
+
+const CONNECT_TIMEOUT_MS = 10_000;
+const DELIVERY_TIMEOUT_MS = 30_000;
+const POLL_MS = 20;
+const CLOSE_TIMEOUT_MS = 5000;
+
+/** Names of our headers; the original ones are kept beside them. */
+export const DEAD_LETTER_HEADER = {
+  reason: 'vendaval-reason',
+  detail: 'vendaval-detail',
+  topic: 'vendaval-topic',
+  partition: 'vendaval-partition',
+  offset: 'vendaval-offset',
+  timestamp: 'vendaval-timestamp',
+  key: 'vendaval-key',
+  /** Present when the record was too large to copy; its coordinates lead to it. */
+  valueOmitted: 'vendaval-value-omitted',
+} as const;
+
+export interface DeadLetter {
+  readonly partition: number;
+  readonly record: RejectedRecord;
+}
+
+interface DeliveryReport {
+  opaque?: unknown;
+}
+
+/** What `send` waits for; each message carries it as its opaque. */
+interface Batch {
+  waiting: number;
+  failure: { message: string } | null;
+  settle(): void;
+}
+
+export class DeadLetterProducer {
+  readonly #topic: string;
+  readonly #deadLetterTopic: string;
+  readonly #producer: Kafka.Producer;
+  #isConnected = false;
+
+  constructor(
+    options: KafkaClientOptions & { topic: string; deadLetterTopic: string },
+    onTrouble: (code: string, message: string) => void,
+  ) {
+    this.#topic = options.topic;
+    this.#deadLetterTopic = options.deadLetterTopic;
+    this.#producer = new Kafka.Producer(
+      {
+        ...clientConfig(options),
+        'enable.idempotence': true,
+        acks: -1,
+        'linger.ms': 2,
+        'message.max.bytes': 100 * 1024 * 1024,
+        'message.timeout.ms': DELIVERY_TIMEOUT_MS,
+        'queue.buffering.max.messages': 200_000,
+        dr_cb: true,
+      } as Kafka.ProducerGlobalConfig,
+      {},
+    );
+    this.#producer.on('event.error', (error) => onTrouble('E_KAFKA_CLIENT', error.message));
+    this.#producer.on('delivery-report', (error, report) => this.#delivered(error, report));
+  }
+
+  connect(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#producer.connect({ timeout: CONNECT_TIMEOUT_MS }, (error) => {
+        if (error) return reject(deadLetterError(this.#deadLetterTopic, error));
+        this.#isConnected = true;
+        this.#producer.setPollInterval(POLL_MS);
+        resolve();
+      });
+    });
+  }
+
+  /** Sends all of them; throws when one was not acknowledged, so that all are sent again. */
+  send(letters: readonly DeadLetter[]): Promise<void> {
+    if (letters.length === 0) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const batch: Batch = {
+        waiting: letters.length,
+        failure: null,
+        settle: () => {
+          if (batch.failure) reject(deadLetterError(this.#deadLetterTopic, batch.failure));
+          else resolve();
+        },
+      };
+      this.#produceFrom(letters, 0, batch);
+    });
+  }
+
+  /** Goes on later when librdkafka's queue is full: nothing is dropped. */
+  #produceFrom(letters: readonly DeadLetter[], start: number, batch: Batch): void {
+    for (let i = start; i < letters.length; i++) {
+      try {
+        this.#produce(letters[i], batch);
+      } catch (error) {
+        if ((error as { code?: number }).code === Kafka.CODES.ERRORS.ERR__QUEUE_FULL) {
+          setTimeout(() => this.#produceFrom(letters, i, batch), POLL_MS);
+          return;
+        }
+        batch.failure ??= error as Error;
+        batch.waiting -= letters.length - i;
+        if (batch.waiting === 0) batch.settle();
+        return;
+      }
+    }
+  }
+
+  #produce({ partition, record }: DeadLetter, batch: Batch): void {
+    this.#producer.produce(
+      this.#deadLetterTopic,
+      null,
+      record.value,
+      `${this.#topic}/${partition}/${record.offset}`,
+      Date.now(),
+      batch,
+      this.#headers(partition, record) as unknown as Kafka.MessageHeader[],
+    );
+  }
+
+  #headers(partition: number, record: RejectedRecord): Record<string, string | Buffer>[] {
+    const headers: Record<string, string | Buffer>[] = decodeRecordHeaders(record.rawHeaders).map(
+      ({ name, value }) => ({ [name]: value ?? Buffer.alloc(0) }),
+    );
+    headers.push(
+      { [DEAD_LETTER_HEADER.reason]: REASONS[record.reason] },
+      { [DEAD_LETTER_HEADER.detail]: record.detail },
+      { [DEAD_LETTER_HEADER.topic]: this.#topic },
+      { [DEAD_LETTER_HEADER.partition]: String(partition) },
+      { [DEAD_LETTER_HEADER.offset]: String(record.offset) },
+      { [DEAD_LETTER_HEADER.timestamp]: String(record.timestampMs) },
+    );
+    if (record.key !== null) headers.push({ [DEAD_LETTER_HEADER.key]: record.key });
+    if (record.valueOmitted) headers.push({ [DEAD_LETTER_HEADER.valueOmitted]: 'true' });
+    return headers;
+  }
+
+  #delivered(error: Kafka.LibrdKafkaError | null, report: DeliveryReport): void {
+    const batch = report.opaque as Batch | undefined;
+    if (!batch) return;
+    if (error) batch.failure ??= error;
+    if (--batch.waiting === 0) batch.settle();
+  }
+
+  close(): Promise<void> {
+    if (!this.#isConnected) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, CLOSE_TIMEOUT_MS);
+      this.#producer.disconnect(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+}
+
+function deadLetterError(topic: string, cause: { message: string }): VendavalError {
+  return new VendavalError(`the dead-letter topic "${topic}" did not take a record: ${cause.message}`, {
+    code: 'E_DEAD_LETTER',
+    retryable: true,
+    cause,
+    hint: `Check the topic and its rights: vendaval topic describe --topic ${topic}`,
+  });
+}

@@ -1,0 +1,189 @@
+/**
+ * Membership in the consumer group through librdkafka: which partitions are ours, and commits.
+ * Its partitions are assigned at the log's end and paused, so that it fetches nothing; the bytes
+ * go to the worker threads. Assignment is cooperative: partitions that stay are not disturbed.
+ */
+import Kafka from 'node-rdkafka';
+import { assert } from '../lib/assert.ts';
+import { CommitPermit } from '../lib/commit-permit.ts';
+import { messageOf, VendavalError } from '../lib/errors.ts';
+import { clientConfig, type KafkaClientOptions } from './client-config.ts';
+
+const CONNECT_TIMEOUT_MS = 10_000;
+const COMMIT_TIMEOUT_MS = 10_000;
+const LEAVE_TIMEOUT_MS = 10_000;
+const OFFSET_END = -1;
+
+export interface GroupHandler {
+  /** These partitions are ours now. */
+  assigned(partitions: number[]): void;
+  /**
+   * These partitions go to another member, which waits for the promise. Late is harmless: what
+   * two owners write of one partition agrees.
+   */
+  revoked(partitions: number[]): Promise<void>;
+  /** A problem that librdkafka goes on from by itself. */
+  trouble(code: string, message: string): void;
+}
+
+interface Assignment {
+  topic: string;
+  partition: number;
+}
+
+interface PendingCommit {
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+export class GroupMember {
+  readonly #topic: string;
+  readonly #handler: GroupHandler;
+  readonly #consumer: Kafka.KafkaConsumer;
+  #pendingCommit: PendingCommit | null = null;
+  #isLeaving = false;
+
+  constructor(
+    options: KafkaClientOptions & { topic: string; group: string },
+    handler: GroupHandler,
+  ) {
+    this.#topic = options.topic;
+    this.#handler = handler;
+    this.#consumer = new Kafka.KafkaConsumer(
+      {
+        ...clientConfig(options),
+        'group.id': options.group,
+        'partition.assignment.strategy': 'cooperative-sticky',
+        'enable.auto.commit': false,
+        'enable.auto.offset.store': false,
+        'allow.auto.create.topics': false,
+        'session.timeout.ms': 10_000,
+        'heartbeat.interval.ms': 1000,
+        rebalance_cb: (error: Kafka.LibrdKafkaError, assignments: Assignment[]) =>
+          this.#rebalance(error, assignments),
+        offset_commit_cb: (error: Kafka.LibrdKafkaError | null) => this.#committed(error),
+      } as unknown as Kafka.ConsumerGlobalConfig,
+      {},
+    );
+    this.#consumer.on('event.error', (error) => {
+      handler.trouble('E_KAFKA_CLIENT', error.message);
+    });
+    // Partitions are paused at once; what a prefetch brought in between is not ours to count.
+    this.#consumer.on('data', () => {});
+  }
+
+  /** Connects and joins; resolves before partitions are assigned. */
+  join(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#consumer.connect({ timeout: CONNECT_TIMEOUT_MS }, (error) => {
+        if (error) {
+          reject(
+            new VendavalError(`the consumer group cannot be joined: ${error.message}`, {
+              code: 'E_BROKER_UNREACHABLE',
+              retryable: true,
+              cause: error,
+              hint: 'Check that Kafka runs and that its advertised.listeners can be reached.',
+            }),
+          );
+          return;
+        }
+        this.#consumer.subscribe([this.#topic]);
+        // Nothing comes of it, but a member that does not poll is thrown out of its group.
+        this.#consumer.consume();
+        resolve();
+      });
+    });
+  }
+
+  /** Commits all of them in one request. Throws when the group did not take it. */
+  commit(permits: readonly CommitPermit[]): Promise<void> {
+    assert(permits.every(CommitPermit.isGenuine), 'commits come with permits');
+    assert(this.#pendingCommit === null, 'one commit at a time');
+    return new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(
+        () => this.#pendingCommit?.reject(new Error(`no answer in ${COMMIT_TIMEOUT_MS} ms`)),
+        COMMIT_TIMEOUT_MS,
+      );
+      const settle = (action: () => void) => {
+        clearTimeout(timer);
+        this.#pendingCommit = null;
+        action();
+      };
+      this.#pendingCommit = {
+        resolve: () => settle(resolve),
+        reject: (error) => settle(() => reject(error)),
+      };
+      try {
+        this.#consumer.commit(
+          permits.map(({ partition, offset }) => ({ topic: this.#topic, partition, offset })),
+        );
+      } catch (error) {
+        this.#pendingCommit.reject(error as Error);
+      }
+    });
+  }
+
+  /** Leaves the group, so that others take over at once. Bounded in time. */
+  leave(): Promise<void> {
+    this.#isLeaving = true;
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, LEAVE_TIMEOUT_MS);
+      this.#consumer.disconnect(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  #committed(error: Kafka.LibrdKafkaError | null): void {
+    if (error) this.#pendingCommit?.reject(new Error(messageOf(error)));
+    else this.#pendingCommit?.resolve();
+  }
+
+  #rebalance(error: Kafka.LibrdKafkaError, assignments: Assignment[]): void {
+    const partitions = assignments.map(({ partition }) => partition);
+    const { ERR__ASSIGN_PARTITIONS, ERR__REVOKE_PARTITIONS } = Kafka.CODES.ERRORS;
+    if (error.code === ERR__ASSIGN_PARTITIONS) {
+      this.#apply('assign', assignments);
+      if (partitions.length > 0 && !this.#isLeaving) this.#handler.assigned(partitions);
+    } else if (error.code === ERR__REVOKE_PARTITIONS) {
+      const released = this.#isLeaving
+        ? Promise.resolve()
+        : this.#handler.revoked(partitions);
+      void released
+        .catch((failure) => this.#handler.trouble('E_REVOKE', messageOf(failure)))
+        .then(() => this.#apply('unassign', assignments));
+    } else {
+      this.#handler.trouble('E_REBALANCE', error.message);
+    }
+  }
+
+  #apply(action: 'assign' | 'unassign', assignments: Assignment[]): void {
+    try {
+      if (action === 'assign') {
+        this.#consumer.incrementalAssign(assignments.map((a) => ({ ...a, offset: OFFSET_END })));
+        if (assignments.length > 0) this.#consumer.pause(assignments);
+      } else {
+        this.#consumer.incrementalUnassign(assignments);
+      }
+    } catch (error) {
+      // While disconnecting librdkafka has dropped the assignment already.
+      if (!this.#isLeaving) this.#handler.trouble('E_REBALANCE', messageOf(error));
+    }
+  }
+
+  /** First and next offset of a partition's log, asked from its leader. */
+  logRange(partition: number): Promise<{ start: number; end: number }> {
+    return new Promise((resolve, reject) => {
+      this.#consumer.queryWatermarkOffsets(
+        this.#topic,
+        partition,
+        CONNECT_TIMEOUT_MS,
+        (error, range) => {
+          if (error) reject(new Error(messageOf(error)));
+          else resolve({ start: range.lowOffset, end: range.highOffset });
+        },
+      );
+    });
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * Asks the brokers about one topic: its id, its partitions and their leaders. Our own request,
+ * because librdkafka's binding gives neither topic ids nor leader epochs. One short connection a
+ * question; the caller decides when to ask again.
+ */
+import { VendavalError } from '../lib/errors.ts';
+import { BrokerSocket, DEFAULT_TIMEOUTS, type SocketTimeouts } from './broker-socket.ts';
+import { KAFKA_ERROR, kafkaErrorName } from './protocol/error-codes.ts';
+import {
+  decodeApiVersions,
+  decodeMetadata,
+  encodeApiVersions,
+  encodeMetadata,
+  type TopicMetadata,
+} from './protocol/requests.ts';
+
+export function parseBrokers(brokers: string): { host: string; port: number }[] {
+  return brokers.split(',').map((broker) => {
+    const colon = broker.lastIndexOf(':');
+    return {
+      host: broker.slice(0, colon).replace(/^\[|\]$/g, ''),
+      port: Number(broker.slice(colon + 1)),
+    };
+  });
+}
+
+async function askOne(
+  host: string,
+  port: number,
+  topic: string,
+  timeouts: SocketTimeouts,
+): Promise<TopicMetadata> {
+  const socket = await BrokerSocket.open(host, port, false, timeouts);
+  try {
+    const versions = await socket.request(encodeApiVersions(1));
+    const { metadata } = decodeApiVersions(versions.bytes, versions.size);
+    const answer = await socket.request(encodeMetadata(2, metadata, topic));
+    return decodeMetadata(answer.bytes, answer.size);
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** Asks each bootstrap broker in turn; throws the last one's error when none answers. */
+export async function topicMetadata(
+  brokers: string,
+  topic: string,
+  timeouts: SocketTimeouts = { ...DEFAULT_TIMEOUTS, silenceMs: 5000 },
+): Promise<TopicMetadata> {
+  let failure: unknown;
+  for (const { host, port } of parseBrokers(brokers)) {
+    try {
+      return await askOne(host, port, topic, timeouts);
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw failure;
+}
+
+/** Throws unless the metadata describes a topic that exists. */
+export function requireTopic(metadata: TopicMetadata, topic: string): TopicMetadata {
+  if (metadata.error === KAFKA_ERROR.none) return metadata;
+  if (metadata.error === KAFKA_ERROR.unknownTopicOrPartition) {
+    throw new VendavalError(`the topic "${topic}" does not exist`, {
+      code: 'E_TOPIC_MISSING',
+      hint: `Create it: vendaval topic create --topic ${topic}`,
+    });
+  }
+  throw new VendavalError(
+    `the broker refuses the topic "${topic}": ${kafkaErrorName(metadata.error)}`,
+    {
+      code: 'E_TOPIC_METADATA',
+      retryable: metadata.error !== KAFKA_ERROR.topicAuthorizationFailed,
+      hint: 'Check the rights of this user on the topic, and the state of the cluster.',
+    },
+  );
+}

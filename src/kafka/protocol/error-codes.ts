@@ -1,0 +1,31 @@
+/** The broker's error codes that we tell apart. https://kafka.apache.org/protocol#protocol_error_codes */
+export const KAFKA_ERROR = {
+  none: 0,
+  offsetOutOfRange: 1,
+  corruptMessage: 2,
+  unknownTopicOrPartition: 3,
+  leaderNotAvailable: 5,
+  notLeaderOrFollower: 6,
+  replicaNotAvailable: 9,
+  topicAuthorizationFailed: 29,
+  unsupportedVersion: 35,
+  kafkaStorageError: 56,
+  fencedLeaderEpoch: 74,
+  unknownLeaderEpoch: 75,
+  unsupportedCompressionType: 76,
+  unknownTopicId: 100,
+  inconsistentTopicId: 103,
+} as const;
+
+const NAMES = new Map<number, string>(
+  Object.entries(KAFKA_ERROR).map(([name, code]) => [
+    code,
+    name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase(),
+  ]),
+);
+
+/** "NOT_LEADER_OR_FOLLOWER (6)", or "error 42" for one that has no name here. */
+export function kafkaErrorName(code: number): string {
+  const name = NAMES.get(code);
+  return name === undefined ? `error ${code}` : `${name} (${code})`;
+}

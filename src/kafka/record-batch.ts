@@ -1,0 +1,158 @@
+/**
+ * Record batches of format v2 as they lie in a Fetch response. This file knows a batch's head and
+ * how to go from one to the next; the records themselves are scanned in src/workers. Source:
+ * https://kafka.apache.org/documentation/#recordbatch
+ *
+ *     0 base offset i64 | 8 length i32 | 12 leader epoch i32 | 16 magic i8 | 17 CRC-32C u32
+ *     21 attributes i16 | 23 last offset delta i32 | 27 base timestamp i64 | 35 max timestamp i64
+ *     43 producer id i64 | 51 producer epoch i16 | 53 base sequence i32 | 57 count i32 | 61 records
+ */
+import { VendavalError } from '../lib/errors.ts';
+import type { AbortedTransaction } from './protocol/requests.ts';
+
+export const BATCH_HEAD_BYTES = 61;
+export const CRC_FROM = 21;
+/** Offset and length, which the length does not count. */
+const LENGTH_PREFIX_BYTES = 12;
+
+const ATTRIBUTE_CODEC_MASK = 0x07;
+const ATTRIBUTE_LOG_APPEND_TIME = 0x08;
+const ATTRIBUTE_TRANSACTIONAL = 0x10;
+const ATTRIBUTE_CONTROL = 0x20;
+const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'];
+
+function int64At(view: DataView, position: number): number {
+  return view.getInt32(position) * 2 ** 32 + view.getUint32(position + 4);
+}
+
+/** Where the batch at `start` ends, or -1 when it does not lie whole before `end`. */
+export function batchEnd(view: DataView, start: number, end: number): number {
+  if (start + BATCH_HEAD_BYTES > end) return -1;
+  const length = view.getInt32(start + 8);
+  if (length < BATCH_HEAD_BYTES - LENGTH_PREFIX_BYTES) {
+    throw corruptBatch(int64At(view, start), `a length of ${length} bytes`);
+  }
+  const batchEndsAt = start + LENGTH_PREFIX_BYTES + length;
+  return batchEndsAt > end ? -1 : batchEndsAt;
+}
+
+/** The offset after the last whole batch between `start` and `end`; `from` when there is none. */
+export function nextFetchOffset(view: DataView, start: number, end: number, from: number): number {
+  let next = from;
+  let position = start;
+  for (;;) {
+    const ends = batchEnd(view, position, end);
+    if (ends < 0) return next;
+    next = int64At(view, position) + view.getInt32(position + 23) + 1;
+    position = ends;
+  }
+}
+
+/** A batch's head; one instance is filled again for each batch. */
+export class BatchHead {
+  baseOffset = 0;
+  crc = 0;
+  lastOffset = 0;
+  /** Base timestamp, to which records add a delta, or the one time of a LogAppendTime batch. */
+  timestampMs = 0;
+  hasLogAppendTime = false;
+  isTransactional = false;
+  isControl = false;
+  producerId = -1n;
+  recordCount = 0;
+  recordsStart = 0;
+  end = 0;
+
+  /** Reads the head at `start`; throws for formats that would give wrong numbers. */
+  read(view: DataView, start: number, end: number): void {
+    this.baseOffset = int64At(view, start);
+    const magic = view.getInt8(start + 16);
+    if (magic !== 2) {
+      throw new VendavalError(
+        `the batch at offset ${this.baseOffset} has message format v${magic}, and v2 is read`,
+        {
+          code: 'E_MESSAGE_FORMAT',
+          hint: 'Kafka 3.0 and newer write v2; rewrite the old segments or start after them.',
+        },
+      );
+    }
+    this.crc = view.getUint32(start + 17);
+    const attributes = view.getInt16(start + 21);
+    this.lastOffset = this.baseOffset + view.getInt32(start + 23);
+    this.hasLogAppendTime = (attributes & ATTRIBUTE_LOG_APPEND_TIME) !== 0;
+    this.timestampMs = int64At(view, start + (this.hasLogAppendTime ? 35 : 27));
+    this.isTransactional = (attributes & ATTRIBUTE_TRANSACTIONAL) !== 0;
+    this.isControl = (attributes & ATTRIBUTE_CONTROL) !== 0;
+    this.producerId = view.getBigInt64(start + 43);
+    this.recordCount = view.getInt32(start + 57);
+    this.recordsStart = start + BATCH_HEAD_BYTES;
+    this.end = end;
+    const codec = attributes & ATTRIBUTE_CODEC_MASK;
+    if (codec !== 0 && !this.isControl) {
+      throw new VendavalError(
+        `the batch at offset ${this.baseOffset} is compressed with ` +
+          `${CODECS[codec] ?? `codec ${codec}`}, which this version does not read`,
+        {
+          code: 'E_COMPRESSED_BATCH',
+          hint:
+            'Let producers write compression.type=none, and set it on the topic. ' +
+            'Nothing was counted or committed past this offset.',
+        },
+      );
+    }
+    if (this.recordCount < 0 || this.lastOffset < this.baseOffset) {
+      throw corruptBatch(this.baseOffset, `${this.recordCount} records`);
+    }
+  }
+}
+
+export function corruptBatch(offset: number, what: string): VendavalError {
+  return new VendavalError(`the batch at offset ${offset} is corrupt: ${what}`, {
+    code: 'E_CORRUPT_BATCH',
+    retryable: true,
+    hint: 'Check the disk of the broker: bin/kafka-dump-log.sh --deep-iteration --files <segment>.',
+  });
+}
+
+/**
+ * Tells aborted batches, as read_committed consumers must. Fed with a response's aborted ranges
+ * and then with each of its batches in offset order; a range lasts until its producer's marker.
+ */
+export class AbortedFilter {
+  #ranges: AbortedTransaction[] = [];
+  readonly #producers = new Set<bigint>();
+
+  load(ranges: readonly AbortedTransaction[]): void {
+    this.#producers.clear();
+    this.#ranges = [...ranges].sort((a, b) => a.firstOffset - b.firstOffset);
+  }
+
+  /** Whether the batch's records were rolled back. Asking twice gives the same answer. */
+  isAborted(head: BatchHead): boolean {
+    while (this.#ranges.length > 0 && this.#ranges[0].firstOffset <= head.lastOffset) {
+      this.#producers.add(this.#ranges.shift()!.producerId);
+    }
+    return head.isTransactional && this.#producers.has(head.producerId);
+  }
+
+  /** A control batch passed. Commit markers of a producer end nothing that was aborted. */
+  passControl(head: BatchHead, view: DataView): void {
+    this.isAborted(head);
+    if (isAbortMarker(head, view)) this.#producers.delete(head.producerId);
+  }
+}
+
+/** A control record's key is version i16, type i16; type 0 is an abort. */
+function isAbortMarker(head: BatchHead, view: DataView): boolean {
+  let position = head.recordsStart;
+  const skipVarint = () => {
+    while (position < head.end && view.getUint8(position) > 127) position++;
+    position++;
+  };
+  skipVarint(); // length
+  position++; // attributes
+  skipVarint(); // timestamp delta
+  skipVarint(); // offset delta
+  skipVarint(); // key length
+  return position + 4 <= head.end && view.getInt16(position + 2) === 0;
+}

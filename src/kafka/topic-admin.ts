@@ -1,0 +1,45 @@
+/** Creates topics, with errors that say what to do. */
+import Kafka from 'node-rdkafka';
+import { VendavalError } from '../lib/errors.ts';
+import { clientConfig, type KafkaClientOptions } from './client-config.ts';
+
+const ADMIN_TIMEOUT_MS = 10_000;
+
+export interface TopicSpec {
+  readonly topic: string;
+  readonly partitions: number;
+  readonly replicationFactor: number;
+  readonly config?: Readonly<Record<string, string>>;
+}
+
+/** @returns 'created', or 'exists' when it was there already (with whatever shape it has) */
+export function createTopic(
+  options: KafkaClientOptions,
+  spec: TopicSpec,
+): Promise<'created' | 'exists'> {
+  const admin = Kafka.AdminClient.create(clientConfig(options) as Kafka.GlobalConfig);
+  return new Promise<'created' | 'exists'>((resolve, reject) => {
+    admin.createTopic(
+      {
+        topic: spec.topic,
+        num_partitions: spec.partitions,
+        replication_factor: spec.replicationFactor,
+        config: { ...spec.config },
+      } as Kafka.NewTopic,
+      ADMIN_TIMEOUT_MS,
+      (error) => {
+        if (!error) return resolve('created');
+        if (error.code === Kafka.CODES.ERRORS.ERR_TOPIC_ALREADY_EXISTS) return resolve('exists');
+        reject(
+          new VendavalError(`the topic "${spec.topic}" was not created: ${error.message}`, {
+            code: 'E_TOPIC_CREATE',
+            cause: error,
+            hint:
+              'Check that the brokers can be reached, that there are at least as many as ' +
+              'replicas, and that this user may create topics.',
+          }),
+        );
+      },
+    );
+  }).finally(() => admin.disconnect());
+}

@@ -1,0 +1,96 @@
+/**
+ * The one MongoDB client of a process. Everything is read and written with the majority: a write
+ * that a failover could undo must never count as done.
+ */
+import { type Db, MongoClient, MongoError, MongoServerError, MongoServerSelectionError } from 'mongodb';
+import { codeOf, messageOf, VendavalError } from '../lib/errors.ts';
+
+const CONNECT_TIMEOUT_MS = 5000;
+const SOCKET_TIMEOUT_MS = 60_000;
+
+const UNAUTHORIZED = 13;
+const AUTHENTICATION_FAILED = 18;
+
+export interface MongoConnection {
+  readonly client: MongoClient;
+  readonly db: Db;
+  close(): Promise<void>;
+}
+
+/** Connects, signs in and asks for an answer; one attempt. */
+export async function connectMongo(url: string, database: string): Promise<MongoConnection> {
+  let client: MongoClient;
+  try {
+    client = new MongoClient(url, {
+      appName: 'vendaval',
+      serverSelectionTimeoutMS: CONNECT_TIMEOUT_MS,
+      connectTimeoutMS: CONNECT_TIMEOUT_MS,
+      socketTimeoutMS: SOCKET_TIMEOUT_MS,
+      readPreference: 'primary',
+      readConcern: { level: 'majority' },
+      writeConcern: { w: 'majority', journal: true },
+      // Registers are summed exactly; a Long that became a double would not be.
+      useBigInt64: true,
+    });
+  } catch (error) {
+    throw new VendavalError(`the MongoDB URL cannot be used: ${messageOf(error)}`, {
+      code: 'E_MONGO_URL',
+      cause: error,
+      hint: 'Write it as mongodb://user:password@host:27017/?authSource=admin',
+    });
+  }
+  try {
+    await client.connect();
+    const db = client.db(database);
+    await db.command({ ping: 1 });
+    return { client, db, close: () => client.close() };
+  } catch (error) {
+    await client.close().catch(() => {});
+    throw mongoError(error, url);
+  }
+}
+
+/** host:port list of a MongoDB URL, without user and password. */
+export function mongoHosts(url: string): string {
+  return /^mongodb(?:\+srv)?:\/\/(?:.*@)?([^/?]*)/.exec(url)?.[1] ?? '?';
+}
+
+/** Makes what the driver throws into an error of ours, with a hint. */
+export function mongoError(error: unknown, url: string): VendavalError {
+  if (error instanceof VendavalError) return error;
+  const hosts = mongoHosts(url);
+  const code = error instanceof MongoServerError ? error.code : undefined;
+  if (code === AUTHENTICATION_FAILED) {
+    return new VendavalError(`MongoDB at ${hosts} refuses the user or password`, {
+      code: 'E_MONGO_AUTH',
+      cause: error,
+      hint: 'Check user, password and authSource in MONGO_URL; special characters are %-encoded.',
+    });
+  }
+  if (code === UNAUTHORIZED) {
+    return new VendavalError(`MongoDB at ${hosts} forbids it: ${messageOf(error)}`, {
+      code: 'E_MONGO_RIGHTS',
+      cause: error,
+      hint: 'Give the user the readWrite role on the database.',
+    });
+  }
+  if (error instanceof MongoServerSelectionError || isNetwork(error)) {
+    return new VendavalError(`MongoDB at ${hosts} does not answer: ${messageOf(error)}`, {
+      code: 'E_MONGO_UNREACHABLE',
+      retryable: true,
+      cause: error,
+      hint: `Check that mongod runs and listens on ${hosts}, and that no firewall is between.`,
+    });
+  }
+  return new VendavalError(`MongoDB at ${hosts}: ${messageOf(error)}`, {
+    code: 'E_MONGO',
+    retryable: true,
+    cause: error,
+    hint: "See the server's log.",
+  });
+}
+
+function isNetwork(error: unknown): boolean {
+  if (!(error instanceof MongoError)) return false;
+  return /Network|PoolCleared|Timeout/.test(error.name) || codeOf(error).startsWith('ECONN');
+}

@@ -1,0 +1,195 @@
+/**
+ * The progress documents: for each partition, up to where everything is durable, with the state
+ * that a takeover needs to go on as if nothing had happened. Written after the totals, only ever
+ * forward; the one place where commit permits come from.
+ */
+import { type AnyBulkWriteOperation, type ClientSession, type Collection, type Db } from 'mongodb';
+import { CommitPermit } from '../lib/commit-permit.ts';
+import { REASONS } from '../sale/reasons.ts';
+import { NO_EVENT_MS, NO_WATERMARK_MS, type PartitionTime } from '../window/watermark.ts';
+
+export const PROGRESS_COLLECTION = 'progresso_particoes';
+const DUPLICATE_KEY = 11000;
+
+export interface ProgressDocument {
+  readonly _id: string;
+  readonly topico_id: string;
+  readonly inicio: bigint;
+  readonly proximo_offset: bigint;
+  /** Greatest valid event time. */
+  readonly maior_evento: Date | null;
+  /** Idle-adjusted watermark; closes windows and judges nothing. */
+  readonly marca_dagua: Date | null;
+  readonly no_fim: boolean;
+  readonly contadas: bigint;
+  /** By reason name; only those that occurred. */
+  readonly rejeitadas: Readonly<Record<string, bigint>>;
+  /** Categories admitted so far, in order of first appearance. */
+  readonly categorias: readonly string[];
+  readonly dono: string;
+  readonly atualizado_em: Date;
+}
+
+/** A partition's state as of an offset, as recovery and checkpoints pass it around. */
+export interface Progress {
+  readonly partition: number;
+  readonly topicId: string;
+  readonly startOffset: number;
+  readonly nextOffset: number;
+  readonly maxEventMs: number;
+  readonly closingWatermarkMs: number;
+  readonly atEnd: boolean;
+  readonly counted: number;
+  /** Indexed by reason code. */
+  readonly rejected: readonly number[];
+  readonly categories: readonly string[];
+}
+
+export class ProgressStore {
+  readonly #collection: Collection<ProgressDocument>;
+  readonly #topic: string;
+  readonly #owner: string;
+
+  constructor(db: Db, topic: string, owner: string) {
+    this.#collection = db.collection<ProgressDocument>(PROGRESS_COLLECTION);
+    this.#topic = topic;
+    this.#owner = owner;
+  }
+
+  #id(partition: number): string {
+    return `${this.#topic}/${partition}`;
+  }
+
+  /** Makes the document if there is none; another process may do so at the same time. */
+  async createIfMissing(
+    partition: number,
+    topicId: string,
+    startOffset: number,
+    session: ClientSession,
+  ): Promise<void> {
+    try {
+      await this.#collection.updateOne(
+        { _id: this.#id(partition) },
+        {
+          $setOnInsert: {
+            topico_id: topicId,
+            inicio: BigInt(startOffset),
+            proximo_offset: BigInt(startOffset),
+            maior_evento: null,
+            marca_dagua: null,
+            no_fim: false,
+            contadas: 0n,
+            rejeitadas: {},
+            categorias: [],
+            dono: this.#owner,
+            atualizado_em: new Date(),
+          },
+        },
+        { upsert: true, session },
+      );
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== DUPLICATE_KEY) throw error;
+    }
+  }
+
+  async read(partition: number, session?: ClientSession): Promise<Progress | null> {
+    const document = await this.#collection.findOne(
+      { _id: this.#id(partition) },
+      session ? { session } : {},
+    );
+    return document && fromDocument(document, partition);
+  }
+
+  /** What each partition's document says about time; null where there is none. */
+  async readTimes(partitionCount: number): Promise<(PartitionTime | null)[]> {
+    const ids = Array.from({ length: partitionCount }, (_, partition) => this.#id(partition));
+    const documents = await this.#collection
+      .find({ _id: { $in: ids } })
+      .project<Pick<ProgressDocument, '_id' | 'maior_evento' | 'marca_dagua' | 'no_fim'>>({
+        maior_evento: 1,
+        marca_dagua: 1,
+        no_fim: 1,
+      })
+      .toArray();
+    const byId = new Map(documents.map((document) => [document._id, document]));
+    return ids.map((id, partition) => {
+      const document = byId.get(id);
+      return document ? { partition, ...timesOf(document) } : null;
+    });
+  }
+
+  /**
+   * Writes each partition's progress, only forward, acknowledged by the majority. A refused one is
+   * a success too: the document is further on already.
+   *
+   * @param withCategories partitions whose dictionary may have grown since it was last written
+   * @returns the permits to commit each partition's offset
+   */
+  async advance(
+    progress: readonly Progress[],
+    withCategories: ReadonlySet<number>,
+  ): Promise<CommitPermit[]> {
+    if (progress.length === 0) return [];
+    const operations = progress.map((state) => this.#update(state, withCategories));
+    await this.#collection.bulkWrite(operations, { ordered: false });
+    return progress.map(({ partition, nextOffset }) => CommitPermit.issue(partition, nextOffset));
+  }
+
+  #update(
+    state: Progress,
+    withCategories: ReadonlySet<number>,
+  ): AnyBulkWriteOperation<ProgressDocument> {
+    const nextOffset = BigInt(state.nextOffset);
+    const watermark =
+      state.closingWatermarkMs === NO_WATERMARK_MS
+        ? {}
+        : { $max: { marca_dagua: new Date(state.closingWatermarkMs) } };
+    const rejected = REASONS.flatMap((name, code) =>
+      code > 0 && state.rejected[code] > 0 ? [[name, BigInt(state.rejected[code])]] : [],
+    );
+    return {
+      updateOne: {
+        filter: {
+          _id: this.#id(state.partition),
+          proximo_offset: { $lte: nextOffset },
+        },
+        update: {
+          $set: {
+            proximo_offset: nextOffset,
+            maior_evento: state.maxEventMs === NO_EVENT_MS ? null : new Date(state.maxEventMs),
+            no_fim: state.atEnd,
+            contadas: BigInt(state.counted),
+            rejeitadas: Object.fromEntries(rejected),
+            ...(withCategories.has(state.partition) ? { categorias: [...state.categories] } : {}),
+            dono: this.#owner,
+          },
+          ...watermark,
+          $currentDate: { atualizado_em: true },
+        },
+      },
+    };
+  }
+}
+
+function timesOf(
+  document: Pick<ProgressDocument, 'maior_evento' | 'marca_dagua' | 'no_fim'>,
+): Omit<PartitionTime, 'partition'> {
+  return {
+    maxEventMs: document.maior_evento?.getTime() ?? NO_EVENT_MS,
+    closingWatermarkMs: document.marca_dagua?.getTime() ?? NO_WATERMARK_MS,
+    atEnd: document.no_fim,
+  };
+}
+
+function fromDocument(document: ProgressDocument, partition: number): Progress {
+  return {
+    partition,
+    topicId: document.topico_id,
+    startOffset: Number(document.inicio),
+    nextOffset: Number(document.proximo_offset),
+    ...timesOf(document),
+    counted: Number(document.contadas),
+    rejected: REASONS.map((name) => Number(document.rejeitadas[name] ?? 0)),
+    categories: document.categorias,
+  };
+}

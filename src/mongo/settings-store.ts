@@ -1,0 +1,64 @@
+/**
+ * The settings document: what every verdict in a database depends on, pinned at first use. An
+ * engine whose settings differ would judge replays otherwise than the totals were made, so it is
+ * refused. Insert only; never changed.
+ */
+import type { Db } from 'mongodb';
+import { EXIT, VendavalError } from '../lib/errors.ts';
+
+const COLLECTION = 'configuracao_vendaval';
+const ID = 'configuracao';
+
+export interface PinnedSettings {
+  readonly versao_regras: number;
+  readonly topico: string;
+  readonly colecao: string;
+  readonly janela_ms: number;
+  readonly atraso_ms: number;
+  readonly tolerancia_futuro_ms: number;
+  readonly fuso_horario: string;
+  readonly limite_categorias: number;
+}
+
+const FLAG_OF: Readonly<Record<keyof PinnedSettings, string>> = {
+  versao_regras: 'version of the rules',
+  topico: '--topic',
+  colecao: '--collection',
+  janela_ms: '--window (ms)',
+  atraso_ms: '--watermark-delay (ms)',
+  tolerancia_futuro_ms: '--future-tolerance (ms)',
+  fuso_horario: '--time-zone',
+  limite_categorias: '--max-categories',
+};
+
+interface SettingsDocument extends PinnedSettings {
+  readonly _id: string;
+  readonly criada_em: Date;
+}
+
+/** Pins the settings if none are pinned yet; throws when others are. */
+export async function pinSettings(db: Db, settings: PinnedSettings): Promise<void> {
+  const collection = db.collection<SettingsDocument>(COLLECTION);
+  try {
+    await collection.updateOne(
+      { _id: ID },
+      { $setOnInsert: { ...settings, criada_em: new Date() } },
+      { upsert: true },
+    );
+  } catch (error) {
+    // Another process won the race to insert; what it wrote is read back below.
+    if ((error as { code?: unknown }).code !== 11000) throw error;
+  }
+  const stored = await collection.findOne({ _id: ID });
+  const keys = Object.keys(FLAG_OF) as (keyof PinnedSettings)[];
+  const differing = keys.filter((key) => String(stored?.[key]) !== String(settings[key]));
+  if (differing.length === 0) return;
+  const list = differing
+    .map((key) => `${FLAG_OF[key]} is ${settings[key]}, pinned is ${stored?.[key]}`)
+    .join('; ');
+  throw new VendavalError(`the totals in "${db.databaseName}" were made with other settings: ${list}`, {
+    code: 'E_SETTINGS_CHANGED',
+    exitCode: EXIT.dataLossGuard,
+    hint: 'Use the pinned settings again, or another database: --database <new name>.',
+  });
+}

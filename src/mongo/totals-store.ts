@@ -1,0 +1,253 @@
+/**
+ * The totals: one document for each (window, category), made of one register per partition. A
+ * write says "partition p, up to offset ate, is exactly this" and is refused by the document
+ * itself when a register already says more; so writes may come late, twice, out of order or from
+ * a process that no longer owns the partition. The totals are computed by the server from the
+ * registers, in the same single-document update.
+ */
+import {
+  type AnyBulkWriteOperation,
+  type ClientSession,
+  type Collection,
+  type Db,
+  type Document,
+  MongoBulkWriteError,
+} from 'mongodb';
+import { NO_WATERMARK_MS } from '../window/watermark.ts';
+
+/** Updates in one request; a request stays well under the server's 48 MB and 100,000. */
+const BULK_UPDATES_MAX = 500;
+const DUPLICATE_KEY = 11000;
+const DUPLICATE_RETRIES_MAX = 5;
+
+/** What one partition contributes to one (window, category), up to but not including `ate`. */
+export interface Register {
+  readonly count: number;
+  readonly centavos: bigint;
+  readonly menor: number;
+  readonly maior: number;
+  readonly ate: number;
+}
+
+/** The new registers of one document. */
+export interface TotalsUpdate {
+  readonly windowStartMs: number;
+  readonly windowEndMs: number;
+  readonly categoria: string;
+  readonly registers: readonly { readonly partition: number; readonly register: Register }[];
+}
+
+interface StoredRegister {
+  readonly n: bigint;
+  readonly centavos: bigint;
+  readonly menor: bigint;
+  readonly maior: bigint;
+  readonly ate: bigint;
+}
+
+/** As it is stored; the seed's fields first. Money in reais as the nearest double. */
+export interface TotalsDocument {
+  readonly _id: string;
+  readonly janela_inicio: Date;
+  readonly janela_fim: Date;
+  readonly categoria: string;
+  readonly faturamento_total: number;
+  readonly volume_vendas: bigint;
+  readonly fechada: boolean;
+  readonly ticket_medio: number;
+  readonly menor_valor: number;
+  readonly maior_valor: number;
+  readonly atualizado_em: Date;
+  readonly partes: Readonly<Record<string, StoredRegister>>;
+  readonly corrigida_em?: Date;
+}
+
+export interface StoredContribution {
+  readonly windowStartMs: number;
+  readonly categoria: string;
+  readonly register: Register;
+}
+
+export function documentId(windowStartMs: number, categoria: string): string {
+  return `${new Date(windowStartMs).toISOString()}|${categoria}`;
+}
+
+export class TotalsStore {
+  readonly #collection: Collection<TotalsDocument>;
+
+  constructor(db: Db, collection: string) {
+    this.#collection = db.collection<TotalsDocument>(collection);
+  }
+
+  /** For closing and for recovery, which both ask by a window's end. */
+  async ensureIndexes(): Promise<void> {
+    await this.#collection.createIndex({ fechada: 1, janela_fim: 1 });
+    await this.#collection.createIndex({ janela_fim: 1 });
+  }
+
+  async isEmpty(): Promise<boolean> {
+    return (await this.#collection.findOne({}, { projection: { _id: 1 } })) === null;
+  }
+
+  /**
+   * Writes every update, acknowledged by the majority. Throws unless all of them are durable; the
+   * caller then sends the same content again.
+   */
+  async write(updates: readonly TotalsUpdate[]): Promise<void> {
+    for (let start = 0; start < updates.length; start += BULK_UPDATES_MAX) {
+      await this.#writeChunk(updates.slice(start, start + BULK_UPDATES_MAX).map(toOperation));
+    }
+  }
+
+  async #writeChunk(operations: AnyBulkWriteOperation<TotalsDocument>[]): Promise<void> {
+    let left = operations;
+    for (let attempt = 0; ; attempt++) {
+      try {
+        await this.#collection.bulkWrite(left, { ordered: false });
+        return;
+      } catch (error) {
+        // Two processes upserted the same new document: the loser's update finds it now.
+        const again = duplicateKeyOnly(error, left);
+        if (!again || attempt >= DUPLICATE_RETRIES_MAX) throw error;
+        left = again;
+      }
+    }
+  }
+
+  /** What the partition has contributed to windows that its events can still reach. */
+  async contributions(
+    partition: number,
+    watermarkMs: number,
+    session: ClientSession,
+  ): Promise<StoredContribution[]> {
+    const path = `partes.${partition}`;
+    const reachable =
+      watermarkMs === NO_WATERMARK_MS ? {} : { janela_fim: { $gt: new Date(watermarkMs) } };
+    const documents = this.#collection
+      .find({ ...reachable, [path]: { $exists: true } }, { session })
+      .project<Pick<TotalsDocument, 'janela_inicio' | 'categoria' | 'partes'>>({
+        janela_inicio: 1,
+        categoria: 1,
+        [path]: 1,
+      });
+    const found: StoredContribution[] = [];
+    for await (const { janela_inicio, categoria, partes } of documents) {
+      const { n, centavos, menor, maior, ate } = partes[partition];
+      found.push({
+        windowStartMs: janela_inicio.getTime(),
+        categoria,
+        register: {
+          count: Number(n),
+          centavos: BigInt(centavos),
+          menor: Number(menor),
+          maior: Number(maior),
+          ate: Number(ate),
+        },
+      });
+    }
+    return found;
+  }
+
+  /**
+   * Closes every open document whose window ends at or before the watermark.
+   *
+   * @returns how many were closed
+   */
+  async close(watermarkMs: number): Promise<number> {
+    const result = await this.#collection.updateMany(
+      { fechada: false, janela_fim: { $lte: new Date(watermarkMs) } },
+      { $set: { fechada: true }, $currentDate: { atualizado_em: true } },
+    );
+    return result.modifiedCount;
+  }
+}
+
+function duplicateKeyOnly(
+  error: unknown,
+  operations: AnyBulkWriteOperation<TotalsDocument>[],
+): AnyBulkWriteOperation<TotalsDocument>[] | null {
+  if (!(error instanceof MongoBulkWriteError)) return null;
+  const writeErrors = Array.isArray(error.writeErrors) ? error.writeErrors : [error.writeErrors];
+  if (error.result.getWriteConcernError() !== undefined || writeErrors.length === 0) return null;
+  if (writeErrors.some(({ code }) => code !== DUPLICATE_KEY)) return null;
+  return writeErrors.map(({ index }) => operations[index]);
+}
+
+function toStored(register: Register): StoredRegister {
+  return {
+    n: BigInt(register.count),
+    centavos: register.centavos,
+    menor: BigInt(register.menor),
+    maior: BigInt(register.maior),
+    ate: BigInt(register.ate),
+  };
+}
+
+const reais = (centavos: Document | string) => ({ $divide: [centavos, 100] });
+
+/** An aggregate over the registers. Through $map: `$$all.v.n` alone is not summed everywhere. */
+const over = (operator: string, field: string) => ({
+  [operator]: { $map: { input: '$$all', as: 'part', in: `$$part.v.${field}` } },
+});
+
+/** The mean in centavos, half up, in whole numbers: floor((2c + n) / 2n). */
+const meanCentavos = {
+  $floor: {
+    $divide: [
+      { $add: [{ $multiply: ['$$centavos', 2] }, '$$count'] },
+      { $multiply: ['$$count', 2] },
+    ],
+  },
+};
+
+function toOperation(update: TotalsUpdate): AnyBulkWriteOperation<TotalsDocument> {
+  const accepted = update.registers.map(({ partition, register }) => ({
+    $gt: [BigInt(register.ate), { $ifNull: [`$partes.${partition}.ate`, -1] }],
+  }));
+  const merged = {
+    $mergeObjects: [
+      '$partes',
+      ...update.registers.map(({ partition, register }, i) => ({
+        $cond: [accepted[i], { $literal: { [partition]: toStored(register) } }, {}],
+      })),
+    ],
+  };
+  const fields = {
+    janela_inicio: new Date(update.windowStartMs),
+    janela_fim: new Date(update.windowEndMs),
+    categoria: { $literal: update.categoria },
+    faturamento_total: reais('$$centavos'),
+    volume_vendas: '$$count',
+    fechada: { $ifNull: ['$fechada', false] },
+    ticket_medio: reais(meanCentavos),
+    menor_valor: reais(over('$min', 'menor')),
+    maior_valor: reais(over('$max', 'maior')),
+    atualizado_em: '$$NOW',
+    partes: '$$partes',
+    // An honest sale that came after its window had closed: the change shows.
+    corrigida_em: {
+      $cond: [{ $eq: ['$fechada', true] }, '$$NOW', { $ifNull: ['$corrigida_em', '$$REMOVE'] }],
+    },
+  };
+  const withTotals = {
+    $let: {
+      vars: { all: { $objectToArray: '$$partes' } },
+      in: {
+        $let: {
+          vars: { centavos: over('$sum', 'centavos'), count: over('$sum', 'n') },
+          in: { $mergeObjects: ['$$ROOT', fields] },
+        },
+      },
+    },
+  };
+  const next = {
+    $cond: [{ $or: accepted }, { $let: { vars: { partes: merged }, in: withTotals } }, '$$ROOT'],
+  };
+  return {
+    updateOne: {
+      filter: { _id: documentId(update.windowStartMs, update.categoria) },
+      update: [{ $replaceWith: next }],
+      upsert: true,
+    },
+  };
+}

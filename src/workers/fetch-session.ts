@@ -1,0 +1,115 @@
+/**
+ * One connection to a partition's leader, from connect to close: asks for the versions once, then
+ * sends one Fetch at a time. Two response buffers take turns, so that the next response can
+ * arrive while this one is scanned. Knows nothing of records.
+ */
+import { BrokerSocket, type ResponseReceiver } from '../kafka/broker-socket.ts';
+import {
+  decodeApiVersions,
+  decodeFetch,
+  encodeApiVersions,
+  type FetchRequest,
+  type FetchResponse,
+  type FetchTarget,
+  prepareFetch,
+} from '../kafka/protocol/requests.ts';
+import type { VendavalError } from '../lib/errors.ts';
+import type { LeaderAddress } from './lease-protocol.ts';
+
+/** Longest time that the broker holds a fetch for which it has nothing. */
+export const FETCH_WAIT_MS = 500;
+
+/** A response's memory with its view; reused by every second response. */
+export interface ResponseBuffer {
+  bytes: Buffer;
+  view: DataView;
+}
+
+export function responseBuffer(size: number): ResponseBuffer {
+  const bytes = Buffer.allocUnsafeSlow(size);
+  return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) };
+}
+
+export interface FetchHandler {
+  /** A whole response; `buffer` stays untouched until the one after the next `fetch`. */
+  fetched(response: FetchResponse, buffer: ResponseBuffer): void;
+  /** The connection is over. Not called for `close`, nor before `open` has returned. */
+  closed(error: VendavalError): void;
+}
+
+export class FetchSession implements ResponseReceiver {
+  readonly #socket: BrokerSocket;
+  readonly #request: FetchRequest;
+  readonly #buffers: readonly [ResponseBuffer, ResponseBuffer];
+  readonly #handler: FetchHandler;
+  #turn = 0;
+  #correlationId = 1;
+  #isClosed = false;
+
+  private constructor(
+    socket: BrokerSocket,
+    request: FetchRequest,
+    buffers: readonly [ResponseBuffer, ResponseBuffer],
+    handler: FetchHandler,
+  ) {
+    this.#socket = socket;
+    this.#request = request;
+    this.#buffers = buffers;
+    this.#handler = handler;
+  }
+
+  /** @param buffers grown in place when a response needs more */
+  static async open(
+    leader: LeaderAddress,
+    target: Omit<FetchTarget, 'leaderEpoch'>,
+    buffers: readonly [ResponseBuffer, ResponseBuffer],
+    handler: FetchHandler,
+  ): Promise<FetchSession> {
+    const socket = await BrokerSocket.open(leader.host, leader.port, true);
+    try {
+      const answer = await socket.request(encodeApiVersions(0));
+      const versions = decodeApiVersions(answer.bytes, answer.size);
+      const request = prepareFetch({ ...target, leaderEpoch: leader.epoch }, versions, FETCH_WAIT_MS);
+      const session = new FetchSession(socket, request, buffers, handler);
+      socket.receive(session);
+      return session;
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    }
+  }
+
+  /** Asks for what comes at `offset`. One at a time: only after the last answer came. */
+  fetch(offset: number, bytesMax: number): void {
+    this.#turn ^= 1;
+    this.#request.set(++this.#correlationId, offset, bytesMax);
+    this.#socket.send(this.#request.bytes);
+  }
+
+  allocate(size: number): Buffer {
+    const buffer = this.#buffers[this.#turn];
+    if (buffer.bytes.length < size) Object.assign(buffer, responseBuffer(size));
+    return buffer.bytes;
+  }
+
+  response(bytes: Buffer, size: number): void {
+    if (bytes.readInt32BE(0) !== this.#correlationId) {
+      this.#socket.destroy(new Error('the answer belongs to another request'));
+      return;
+    }
+    const buffer = this.#buffers[this.#turn];
+    this.#handler.fetched(decodeFetch(bytes, size, this.#request.version), buffer);
+  }
+
+  closed(error: VendavalError): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    // Later, so that an error in the middle of `open` or `fetch` finds its handler ready.
+    queueMicrotask(() => this.#handler.closed(error));
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#socket.destroy();
+  }
+}

@@ -1,0 +1,70 @@
+/** What the coordinator and a lease's worker tell each other besides shared memory. */
+import type { MessagePort } from 'node:worker_threads';
+import type { VendavalErrorOptions } from '../lib/errors.ts';
+
+/** Where a partition's leader listens. */
+export interface LeaderAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly epoch: number;
+}
+
+/** The state of a partition as of its last checkpoint; a lease starts from it. */
+export interface LeaseStart {
+  readonly nextOffset: number;
+  readonly maxEventMs: number;
+  readonly counted: number;
+  /** Indexed by reason code. */
+  readonly rejected: readonly number[];
+  /**
+   * Keys that a write ahead of the progress document already covers: an event of such a key is
+   * added only at or past `ate`.
+   */
+  readonly guards: readonly { window: number; categoria: string; ate: number }[];
+}
+
+/** What lateness and poison are judged by. */
+export interface TimeRules {
+  readonly windowMs: number;
+  readonly watermarkDelayMs: number;
+  readonly futureToleranceMs: number;
+  readonly timeZone: string;
+}
+
+export interface LeaseTask {
+  readonly topic: string;
+  readonly topicId: string;
+  readonly partition: number;
+  readonly leader: LeaderAddress;
+  readonly region: SharedArrayBuffer;
+  readonly port: MessagePort;
+  readonly start: LeaseStart;
+  readonly rules: TimeRules;
+  /** Bytes asked for in one fetch. */
+  readonly fetchBytes: number;
+}
+
+export type ToWorker =
+  | { readonly kind: 'freeze' }
+  /** The frozen delta was drained: the worker may go on if it was full. */
+  | { readonly kind: 'drained' }
+  | { readonly kind: 'leader'; readonly leader: LeaderAddress }
+  /** Stop fetching, freeze what there is, and end the task. */
+  | { readonly kind: 'stop' };
+
+export type ToCoordinator =
+  | { readonly kind: 'frozen'; readonly sequence: number }
+  /** The active delta is full: a checkpoint is needed before the worker can go on. */
+  | { readonly kind: 'full' }
+  | { readonly kind: 'leader-wanted'; readonly reason: string }
+  | { readonly kind: 'trouble'; readonly code: string; readonly message: string };
+
+/** How a lease ended. A failure is data: an error's fields do not survive the way over a port. */
+export type LeaseResult =
+  | { readonly outcome: 'stopped' }
+  | {
+      readonly outcome: 'failed';
+      readonly message: string;
+      readonly code: string;
+      readonly options: Omit<VendavalErrorOptions, 'cause' | 'code'>;
+    };

@@ -1,0 +1,208 @@
+/**
+ * The hot path: records of one uncompressed batch into the active delta. A pure function of the
+ * partition's log and the pinned rules: the state here after offset o is the same on every replay.
+ * No object, string or closure is made for a typical record.
+ *
+ * A record's verdict, in this order: the scanner's (form, fields, category limit), future, late,
+ * counted. A sale that a newer write already covers (`guards`) advances time and counters, and is
+ * not added again.
+ */
+import { corruptBatch, type BatchHead } from '../kafka/record-batch.ts';
+import { REASON, REASONS } from '../sale/reasons.ts';
+import { SaleScanner } from '../sale/scanner.ts';
+import { SNAPSHOT } from '../state/layout.ts';
+import type { WorkerRegion } from '../state/partition-region.ts';
+import type { RecordSpans } from '../state/reject-log.ts';
+import { firstOpenWindow } from '../window/window.ts';
+import { pureWatermarkMs } from '../window/watermark.ts';
+import type { LeaseStart, TimeRules } from './lease-protocol.ts';
+
+/** A varint cursor over a response: the position moves, values come back as numbers. */
+class RecordCursor {
+  position = 0;
+
+  /** A zigzag varint of up to 64 bits; exact to 2^53. */
+  varint(bytes: Buffer): number {
+    let byte = bytes[this.position++];
+    if (byte < 128) return (byte >>> 1) ^ -(byte & 1);
+    let value = byte & 127;
+    let scale = 128;
+    for (let i = 1; i < 10; i++) {
+      byte = bytes[this.position++];
+      value += (byte & 127) * scale;
+      if (byte < 128) break;
+      scale *= 128;
+    }
+    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+  }
+}
+
+export class PartitionAccumulator {
+  /** Every record below this offset has its verdict. */
+  nextOffset: number;
+  maxEventMs: number;
+  counted: number;
+  readonly rejected: Float64Array;
+  readonly #region: WorkerRegion;
+  readonly #scanner: SaleScanner;
+  readonly #rules: TimeRules;
+  /** `${window}|${categoria}` to ate; empty once the replay has passed every one of them. */
+  readonly #guards = new Map<string, number>();
+  #guardedBelow = 0;
+  /** Window indices below this one are late. */
+  #firstOpenWindow: number;
+  readonly #cursor = new RecordCursor();
+  readonly #spans: RecordSpans = {
+    keyStart: 0,
+    keyEnd: 0,
+    valueStart: 0,
+    valueEnd: 0,
+    headersStart: 0,
+    headersEnd: 0,
+  };
+
+  constructor(region: WorkerRegion, rules: TimeRules, start: LeaseStart) {
+    this.#region = region;
+    this.#rules = rules;
+    this.#scanner = new SaleScanner({ timeZone: rules.timeZone }, region.dictionary);
+    this.nextOffset = start.nextOffset;
+    this.maxEventMs = start.maxEventMs;
+    this.counted = start.counted;
+    this.rejected = Float64Array.from(REASONS, (_, code) => start.rejected[code] ?? 0);
+    this.#firstOpenWindow = this.#openFrom(start.maxEventMs);
+    for (const { window, categoria, ate } of start.guards) {
+      this.#guards.set(`${window}|${categoria}`, ate);
+      this.#guardedBelow = Math.max(this.#guardedBelow, ate);
+    }
+  }
+
+  /**
+   * Judges the batch's records from `nextOffset` on. `view` covers the same bytes.
+   *
+   * @returns false when the active delta is full: call again with the same batch once it was
+   *   frozen and another took its place; `nextOffset` is then the record to go on with
+   */
+  addBatch(bytes: Buffer, view: DataView, head: BatchHead): boolean {
+    const cursor = this.#cursor;
+    cursor.position = head.recordsStart;
+    for (let i = 0; i < head.recordCount; i++) {
+      const length = cursor.varint(bytes);
+      const end = cursor.position + length;
+      if (!(length >= 6) || end > head.end) throw corruptBatch(head.baseOffset, 'record length');
+      cursor.position++; // attributes: none are defined
+      const timestampDelta = cursor.varint(bytes);
+      const offset = head.baseOffset + cursor.varint(bytes);
+      if (offset < this.nextOffset) {
+        cursor.position = end;
+        continue;
+      }
+      const keyLength = cursor.varint(bytes);
+      const keyStart = cursor.position;
+      if (keyLength > 0) cursor.position += keyLength;
+      const valueLength = cursor.varint(bytes);
+      const valueStart = cursor.position;
+      const valueEnd = valueLength > 0 ? valueStart + valueLength : valueStart;
+      if (valueEnd >= end || offset > head.lastOffset) {
+        throw corruptBatch(head.baseOffset, `record at offset ${offset}`);
+      }
+      const timestampMs = head.hasLogAppendTime
+        ? head.timestampMs
+        : head.timestampMs + timestampDelta;
+      const reason = this.#judge(bytes, view, valueStart, valueEnd, offset, timestampMs);
+      if (reason < 0) return false;
+      if (reason > 0) {
+        const spans = this.#spans;
+        spans.keyStart = keyStart;
+        spans.keyEnd = keyStart + keyLength;
+        spans.valueStart = valueStart;
+        spans.valueEnd = valueStart + valueLength;
+        spans.headersStart = valueEnd;
+        spans.headersEnd = end;
+        const detail = this.#detail(reason, timestampMs);
+        const log = this.#region.active.rejectLog;
+        if (!log.append(bytes, spans, offset, timestampMs, reason, detail)) return false;
+        this.rejected[reason]++;
+      }
+      this.nextOffset = offset + 1;
+      cursor.position = end;
+    }
+    if (cursor.position !== head.end) throw corruptBatch(head.baseOffset, 'records do not fill it');
+    this.nextOffset = head.lastOffset + 1;
+    return true;
+  }
+
+  /** A batch without sales (control, or rolled back) was passed. */
+  passBatch(head: BatchHead): void {
+    this.nextOffset = Math.max(this.nextOffset, head.lastOffset + 1);
+  }
+
+  /** Fills the active delta's snapshot with the state as of `nextOffset`. */
+  writeSnapshot(idleMs: number, atEnd: boolean): void {
+    const words = this.#region.active.snapshot;
+    words[SNAPSHOT.nextOffset] = this.nextOffset;
+    words[SNAPSHOT.maxEventMs] = this.maxEventMs;
+    words[SNAPSHOT.idleMs] = idleMs;
+    words[SNAPSHOT.atEnd] = atEnd ? 1 : 0;
+    words[SNAPSHOT.counted] = this.counted;
+    words[SNAPSHOT.dictionaryCount] = this.#region.dictionary.size;
+    words.set(this.rejected, SNAPSHOT.rejected);
+  }
+
+  get rejectedTotal(): number {
+    return this.rejected.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** @returns 0 counted, a reason code, or -1 when the table must be drained first */
+  #judge(
+    bytes: Buffer,
+    view: DataView,
+    start: number,
+    end: number,
+    offset: number,
+    timestampMs: number,
+  ): number {
+    const scanner = this.#scanner;
+    const reason = scanner.scan(bytes, view, start, end);
+    if (reason !== REASON.valid) return reason;
+    const eventMs = scanner.eventMs;
+    // A record without a timestamp (-1) gives nothing to judge the future by.
+    if (timestampMs >= 0 && eventMs > timestampMs + this.#rules.futureToleranceMs) {
+      return REASON.future_timestamp;
+    }
+    const window = Math.floor(eventMs / this.#rules.windowMs);
+    if (window < this.#firstOpenWindow) return REASON.late;
+    if (offset >= this.#guardedBelow || !this.#isCovered(window, scanner.categoryId, offset)) {
+      if (!this.#region.active.table.add(window, scanner.categoryId, scanner.valorCentavos)) {
+        return -1;
+      }
+    }
+    this.counted++;
+    if (eventMs > this.maxEventMs) {
+      this.maxEventMs = eventMs;
+      this.#firstOpenWindow = this.#openFrom(eventMs);
+    }
+    return 0;
+  }
+
+  #isCovered(window: number, category: number, offset: number): boolean {
+    const ate = this.#guards.get(`${window}|${this.#region.dictionary.nameOf(category)}`);
+    return ate !== undefined && offset < ate;
+  }
+
+  #openFrom(maxEventMs: number): number {
+    const watermarkMs = pureWatermarkMs(maxEventMs, this.#rules.watermarkDelayMs);
+    return firstOpenWindow(watermarkMs, this.#rules.windowMs);
+  }
+
+  #detail(reason: number, timestampMs: number): string {
+    if (reason === REASON.future_timestamp) {
+      const ahead = this.#scanner.eventMs - timestampMs;
+      return `timestamp is ${ahead} ms past the record's own Kafka timestamp`;
+    }
+    if (reason === REASON.late) {
+      const behind = this.maxEventMs - this.#scanner.eventMs;
+      return `its window had closed for this partition: ${behind} ms behind its newest sale`;
+    }
+    return this.#scanner.detail;
+  }
+}
