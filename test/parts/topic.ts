@@ -1,0 +1,308 @@
+/**
+ * Topics for tests: made, filled with exact control and read back by clients that share no code
+ * with the engine's own reader (librdkafka for records, kafkajs for administration). Invariant: a
+ * function returns only when the broker has confirmed all of it. Every call opens and closes its
+ * own connections.
+ */
+import { randomUUID } from 'node:crypto';
+import { Kafka, logLevel, Partitioners } from 'kafkajs';
+import rdkafka from 'node-rdkafka';
+import { sleep } from '../../src/lib/clock.ts';
+
+const LIMIT_MS = 30_000;
+const POLL_MS = 10;
+
+export interface RecordToProduce {
+  readonly value: Buffer | string | null;
+  readonly key?: Buffer | string | null;
+  /** In this order; a name may come twice. */
+  readonly headers?: readonly (readonly [name: string, value: Buffer | string])[];
+  /** Milliseconds since the epoch; default: now. */
+  readonly timestamp?: number;
+  /** Default: by key, or spread. */
+  readonly partition?: number;
+}
+
+export interface Position {
+  readonly partition: number;
+  readonly offset: number;
+}
+
+export interface RecordRead extends Position {
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly timestamp: number;
+  readonly headers: readonly (readonly [name: string, value: Buffer])[];
+}
+
+export interface OffsetRange {
+  readonly partition: number;
+  /** The earliest that is still there. */
+  readonly low: number;
+  /** One past the last. */
+  readonly high: number;
+}
+
+/** A silent kafkajs client, for what is not here: transactions, groups, configurations. */
+export function kafkaClient(brokers: string): Kafka {
+  return new Kafka({
+    clientId: 'vendaval-test',
+    brokers: brokers.split(','),
+    logLevel: logLevel.NOTHING,
+    retry: { initialRetryTime: 50, retries: 8 },
+  });
+}
+
+async function withAdmin<T>(
+  brokers: string,
+  work: (admin: ReturnType<Kafka['admin']>) => Promise<T>,
+): Promise<T> {
+  const admin = kafkaClient(brokers).admin();
+  await admin.connect();
+  try {
+    return await work(admin);
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+export function uniqueName(prefix = 'sales'): string {
+  return `${prefix}-${randomUUID().slice(0, 8)}`;
+}
+
+/** Makes a topic and waits for its leaders. Returns its name. */
+export async function createTopic(
+  brokers: string,
+  topic: string,
+  options: { partitions?: number; configs?: Readonly<Record<string, string>> } = {},
+): Promise<string> {
+  const configEntries = Object.entries(options.configs ?? {}).map(([name, value]) => ({
+    name,
+    value,
+  }));
+  await withAdmin(brokers, (admin) =>
+    admin.createTopics({
+      waitForLeaders: true,
+      timeout: LIMIT_MS,
+      topics: [
+        { topic, numPartitions: options.partitions ?? 3, replicationFactor: 1, configEntries },
+      ],
+    }),
+  );
+  return topic;
+}
+
+export async function deleteTopic(brokers: string, topic: string): Promise<void> {
+  await withAdmin(brokers, (admin) => admin.deleteTopics({ topics: [topic], timeout: LIMIT_MS }));
+}
+
+/** Raises the number of partitions to `count`. */
+export async function addPartitions(brokers: string, topic: string, count: number): Promise<void> {
+  await withAdmin(brokers, (admin) =>
+    admin.createPartitions({ topicPartitions: [{ topic, count }], timeout: LIMIT_MS }),
+  );
+}
+
+/** Deletes what lies before `offset`, as retention would; -1 is all. */
+export async function deleteRecordsBefore(
+  brokers: string,
+  topic: string,
+  { partition, offset }: Position,
+): Promise<void> {
+  await withAdmin(brokers, async (admin) => {
+    // kafkajs deletes only in a topic whose metadata the connection has, and doesn't fetch it.
+    await admin.fetchTopicOffsets(topic);
+    await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: String(offset) }] });
+  });
+}
+
+export async function offsetRanges(brokers: string, topic: string): Promise<OffsetRange[]> {
+  const offsets = await withAdmin(brokers, (admin) => admin.fetchTopicOffsets(topic));
+  return offsets
+    .map(({ partition, low, high }) => ({ partition, low: Number(low), high: Number(high) }))
+    .sort((a, b) => a.partition - b.partition);
+}
+
+/** A group's committed offsets; -1 where there is none. */
+export async function committedOffsets(
+  brokers: string,
+  group: string,
+  topic: string,
+): Promise<Position[]> {
+  const [answer] = await withAdmin(brokers, (admin) =>
+    admin.fetchOffsets({ groupId: group, topics: [topic] }),
+  );
+  return answer.partitions
+    .map(({ partition, offset }) => ({ partition, offset: Number(offset) }))
+    .sort((a, b) => a.partition - b.partition);
+}
+
+type Client = Pick<rdkafka.Producer, 'connect' | 'disconnect'> &
+  Pick<rdkafka.KafkaConsumer, 'connect' | 'disconnect'>;
+
+function connect(client: Client): Promise<void> {
+  return new Promise((resolve, reject) => {
+    client.connect({ timeout: LIMIT_MS }, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+function disconnect(client: Client): Promise<void> {
+  return new Promise((resolve) => client.disconnect(() => resolve()));
+}
+
+const bytes = (data: Buffer | string | null): Buffer | null =>
+  typeof data === 'string' ? Buffer.from(data) : data;
+
+/**
+ * Produces all and waits until all are acknowledged; the positions come in the records' order.
+ * `config` holds librdkafka's settings, such as 'compression.codec' or 'batch.num.messages'.
+ * Header values that are Buffers go through kafkajs, uncompressed and with a partition for each
+ * record: node-rdkafka takes headers as text and cuts them at the first zero byte.
+ */
+export async function produceRecords(
+  brokers: string,
+  topic: string,
+  records: readonly RecordToProduce[],
+  config: Readonly<Record<string, unknown>> = {},
+): Promise<Position[]> {
+  const binary = records.some(({ headers }) =>
+    headers?.some(([, value]) => Buffer.isBuffer(value)),
+  );
+  if (binary) return produceBinaryHeaders(brokers, topic, records);
+  const producer = new rdkafka.Producer(
+    {
+      'bootstrap.servers': brokers,
+      'enable.idempotence': true,
+      'linger.ms': 5,
+      'queue.buffering.max.messages': 1_000_000,
+      dr_cb: true,
+      ...config,
+    },
+    { 'message.timeout.ms': LIMIT_MS },
+  );
+  await connect(producer as unknown as Client);
+  try {
+    const positions: Position[] = new Array(records.length);
+    await new Promise<void>((resolve, reject) => {
+      let left = records.length;
+      if (left === 0) return resolve();
+      producer.on('delivery-report', (error, { partition, offset, opaque }) => {
+        if (error) return reject(new Error(`not delivered: ${error.message}`));
+        positions[opaque.index] = { partition, offset };
+        if (--left === 0) resolve();
+      });
+      producer.setPollInterval(POLL_MS);
+      produceAll(producer, topic, records).catch(reject);
+    });
+    return positions;
+  } finally {
+    await disconnect(producer as unknown as Client);
+  }
+}
+
+/** One request with one batch for each partition; a header that comes twice keeps its order. */
+async function produceBinaryHeaders(
+  brokers: string,
+  topic: string,
+  records: readonly RecordToProduce[],
+): Promise<Position[]> {
+  const messages = records.map((record) => {
+    if (record.partition === undefined) throw new Error('binary headers need a partition');
+    const headers: Record<string, (Buffer | string)[]> = {};
+    for (const [name, value] of record.headers ?? []) {
+      headers[name] ??= [];
+      headers[name].push(value);
+    }
+    const { key = null, value, partition, timestamp = Date.now() } = record;
+    return { key, value, partition, timestamp: String(timestamp), headers };
+  });
+  const producer = kafkaClient(brokers).producer({
+    createPartitioner: Partitioners.DefaultPartitioner,
+  });
+  await producer.connect();
+  try {
+    const batches = await producer.send({ topic, acks: -1, timeout: LIMIT_MS, messages });
+    const next = new Map(batches.map((batch) => [batch.partition, Number(batch.baseOffset)]));
+    return messages.map(({ partition }) => {
+      const offset = next.get(partition)!;
+      next.set(partition, offset + 1);
+      return { partition, offset };
+    });
+  } finally {
+    await producer.disconnect();
+  }
+}
+
+async function produceAll(
+  producer: rdkafka.Producer,
+  topic: string,
+  records: readonly RecordToProduce[],
+): Promise<void> {
+  for (let index = 0; index < records.length; ) {
+    const record = records[index];
+    const { key = null, timestamp = Date.now(), partition = -1 } = record;
+    const headers = (record.headers ?? []).map(([name, value]) => ({ [name]: value }));
+    try {
+      const value = bytes(record.value);
+      producer.produce(topic, partition, value, bytes(key), timestamp, { index }, headers);
+      index++;
+    } catch (error) {
+      const full = rdkafka.CODES.ERRORS.ERR__QUEUE_FULL;
+      if ((error as rdkafka.LibrdKafkaError).code !== full) throw error;
+      await sleep(POLL_MS);
+    }
+  }
+}
+
+/** What node-rdkafka gives for a header: an object with its one name. */
+function headersOf(message: rdkafka.Message): RecordRead['headers'] {
+  return (message.headers ?? []).map((header) => {
+    const [[name, value]] = Object.entries(header);
+    return [name, Buffer.from(value as Buffer)] as const;
+  });
+}
+
+function consume(consumer: rdkafka.KafkaConsumer): Promise<rdkafka.Message[]> {
+  return new Promise((resolve, reject) => {
+    consumer.consume(10_000, (error, messages) => (error ? reject(error) : resolve(messages)));
+  });
+}
+
+/** All records from the earliest to the end as it is now, sorted by partition and offset. */
+export async function readTopic(
+  brokers: string,
+  topic: string,
+  options: { isolation?: 'read_committed' | 'read_uncommitted' } = {},
+): Promise<RecordRead[]> {
+  const consumer = new rdkafka.KafkaConsumer(
+    {
+      'bootstrap.servers': brokers,
+      'group.id': uniqueName('reader'),
+      'enable.auto.commit': false,
+      'enable.partition.eof': true,
+      'isolation.level': options.isolation ?? 'read_committed',
+    },
+    { 'auto.offset.reset': 'error' },
+  );
+  const ranges = (await offsetRanges(brokers, topic)).filter(({ low, high }) => low < high);
+  const open = new Set(ranges.map(({ partition }) => partition));
+  const records: RecordRead[] = [];
+  await connect(consumer as unknown as Client);
+  try {
+    consumer.on('partition.eof', ({ partition }) => open.delete(partition));
+    consumer.setDefaultConsumeTimeout(200);
+    consumer.assign(ranges.map(({ partition, low }) => ({ topic, partition, offset: low })));
+    const deadline = performance.now() + LIMIT_MS;
+    while (open.size > 0) {
+      if (performance.now() > deadline) throw new Error(`the end of ${topic} was not reached`);
+      for (const message of await consume(consumer)) {
+        const { partition, offset, key = null, value, timestamp = -1 } = message;
+        const headers = headersOf(message);
+        records.push({ partition, offset, key: bytes(key), value, timestamp, headers });
+      }
+    }
+  } finally {
+    await disconnect(consumer as unknown as Client);
+  }
+  return records.sort((a, b) => a.partition - b.partition || a.offset - b.offset);
+}
