@@ -61,8 +61,8 @@ export class KnownCategories {
       if (this.#is(this.#table[slot], view, 0)) return;
     }
     if (this.#count === KNOWN_CATEGORIES_MAX) {
+      // Entries that #cache still names stay right until they are overwritten, and after.
       this.#count = 0;
-      this.#cache.fill(NONE);
       this.#table.fill(NONE);
       slot = tableSlot(text, 0, length);
     }

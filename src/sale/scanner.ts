@@ -1,8 +1,8 @@
 /**
  * Reads a sale from its bytes in place. It accepts what `judgeSale` accepts, with the same
- * results, and nothing else: whatever it does not know for certain (escapes, nested values, a
- * key given twice, unusual numbers, categories not seen yet, anything invalid) it leaves to
- * `judgeSale`, whose verdict is final. So every `return -1` here is only slow, never wrong.
+ * results, and nothing else: whatever it does not know for certain (escapes, nested values,
+ * unusual numbers, categories not seen yet, anything invalid) it leaves to `judgeSale`, whose
+ * verdict is final. So every `return -1` here is only slow, never wrong.
  * No object, string or closure is made for a sale that is read in place.
  */
 import { KnownCategories } from './known-categories.ts';
@@ -64,9 +64,6 @@ const FIELDS = [
   [Buffer.from('valor'), VALOR],
   [Buffer.from('timestamp'), TIMESTAMP],
 ] as const;
-
-/** Integer digits of a valor that is read in place: no more can be in range. */
-const VALOR_DIGITS_MAX = 10;
 
 export class SaleScanner {
   // NaN first, so that the engine keeps these as doubles from the start.
@@ -161,7 +158,7 @@ export class SaleScanner {
         if (p < 0) return false;
         field = this.#field;
       }
-      if ((seen & field) !== 0) return false;
+      // Given twice, the last one wins, as with JSON.parse.
       seen |= field;
       if (bytes[p] === SPACE) p++;
       if (bytes[p] <= SPACE) p = skipSpace(bytes, p, end);
@@ -217,7 +214,7 @@ export class SaleScanner {
       digit = bytes[++p] - ZERO;
     }
     const digits = p - at;
-    if (digits === 0 || digits > VALOR_DIGITS_MAX) return -1;
+    if (digits === 0) return -1;
     if (digits > 1 && bytes[at] === ZERO) return -1;
     centavos *= 100;
     if (digit === DOT - ZERO) {

@@ -41,7 +41,17 @@ describe('SaleScanner', () => {
   it('asks for a category once, and then knows it by its bytes', () => {
     let asked = 0;
     const scanner = new SaleScanner(rules, { intern: () => asked++ });
-    const names = ['Casa', 'Eletrônicos', 'Eletrodomésticos', 'TV', 'A', 'x'.repeat(128), '日本語'];
+    const names = [
+      'Casa',
+      'Eletrônicos',
+      'Eletrodomésticos',
+      'Eletrodoméstica',
+      'Eletrodo',
+      'TV',
+      'A',
+      'x'.repeat(128),
+      '日本語',
+    ];
     for (let round = 0; round < 3; round++) {
       names.forEach((name, id) => {
         expect(scan(scanner, saleText({ categoria: JSON.stringify(name) }), 300)).toBe(0);
@@ -61,7 +71,6 @@ describe('SaleScanner', () => {
   });
 
   it('stays right with more categories than it can remember', () => {
-    const categories = new UnlimitedCategories();
     const ids = new Map<string, number>();
     const scanner = new SaleScanner(rules, {
       intern: (name) => {
@@ -75,7 +84,7 @@ describe('SaleScanner', () => {
         if (scanner.categoryId !== i) expect(scanner.categoryId).toBe(i);
       }
     }
-    expect(categories.names).toEqual([]);
+    expect(ids.size).toBe(6000);
   });
 
   it('takes a sale of several megabytes', () => {

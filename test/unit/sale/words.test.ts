@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import { closingQuote } from '../../../src/sale/words.ts';
+
+/** Where the string closes, its content starting at 1 in the buffer. */
+function close(content: string | Buffer, end?: number): number {
+  const bytes = Buffer.concat([
+    Buffer.from('"'),
+    Buffer.from(content as string),
+    Buffer.alloc(8, '"'),
+  ]);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return closingQuote(bytes, view, 1, end ?? bytes.length);
+}
+
+describe('closingQuote', () => {
+  it('finds the quote after any number of printable characters', () => {
+    for (let length = 0; length < 80; length++)
+      expect(close('~ '.repeat(40).slice(0, length))).toBe(length + 1);
+  });
+
+  it('finds no quote at or after the end', () => {
+    for (let length = 0; length < 9; length++) {
+      expect(close('x'.repeat(length), length + 1)).toBe(-1);
+      expect(close('x'.repeat(length), length + 2)).toBe(length + 1);
+    }
+  });
+
+  it('takes each byte for what it is, at each place in a word', () => {
+    for (let byte = 0; byte < 256; byte++) {
+      for (let at = 0; at < 8; at++) {
+        const content = Buffer.alloc(8, 'x');
+        content[at] = byte;
+        const stops = byte < 32 || byte === 92 || byte >= 128;
+        expect(close(content), `${byte} at ${at}`).toBe(stops ? -1 : byte === 34 ? at + 1 : 9);
+      }
+    }
+  });
+
+  it('agrees with TextDecoder on every sequence of two bytes and on the edges of longer ones', () => {
+    const decoder = new TextDecoder('utf-8', { fatal: true });
+    const check = (content: Buffer) => {
+      let valid = true;
+      try {
+        decoder.decode(content);
+      } catch {
+        valid = false;
+      }
+      if (close(content) > 0 !== valid) expect(close(content), content.toString('hex')).toBe(valid);
+    };
+    for (let first = 0x80; first < 256; first++) {
+      for (let second = 0x80; second < 256; second++) {
+        check(Buffer.from([first, second]));
+        for (const third of [0x41, 0x7f, 0x80, 0xbf, 0xc0]) {
+          check(Buffer.from([first, second, third]));
+          for (const fourth of [0x41, 0x80, 0xbf, 0xc0])
+            check(Buffer.from([first, second, third, fourth]));
+        }
+      }
+    }
+  });
+});
