@@ -51,6 +51,16 @@ module.exports = {
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg'], dependencyTypesNot: ['type-only'] },
     },
     {
+      name: 'only-durable-progress-issues-permits',
+      comment: 'the group member takes permits and asks whether one is genuine; it makes none',
+      severity: 'error',
+      from: {
+        path: '^src/',
+        pathNot: '^src/(mongo/progress-store|kafka/group-member|lib/commit-permit)\\.ts$',
+      },
+      to: { path: '^src/lib/commit-permit\\.ts$', dependencyTypesNot: ['type-only'] },
+    },
+    {
       name: 'worker-threads-stay-light',
       comment: 'a heavy import costs each thread up to a second of CPU at start',
       severity: 'error',

@@ -168,10 +168,13 @@ export class DeadLetterProducer {
 }
 
 function deadLetterError(topic: string, cause: { message: string }): VendavalError {
-  return new VendavalError(`the dead-letter topic "${topic}" did not take a record: ${cause.message}`, {
-    code: 'E_DEAD_LETTER',
-    retryable: true,
-    cause,
-    hint: `Check the topic and its rights: vendaval topic describe --topic ${topic}`,
-  });
+  return new VendavalError(
+    `the dead-letter topic "${topic}" did not take a record: ${cause.message}`,
+    {
+      code: 'E_DEAD_LETTER',
+      retryable: true,
+      cause,
+      hint: `Check the topic and its rights: vendaval topic describe --topic ${topic}`,
+    },
+  );
 }

@@ -147,9 +147,7 @@ export class GroupMember {
       this.#apply('assign', assignments);
       if (partitions.length > 0 && !this.#isLeaving) this.#handler.assigned(partitions);
     } else if (error.code === ERR__REVOKE_PARTITIONS) {
-      const released = this.#isLeaving
-        ? Promise.resolve()
-        : this.#handler.revoked(partitions);
+      const released = this.#isLeaving ? Promise.resolve() : this.#handler.revoked(partitions);
       void released
         .catch((failure) => this.#handler.trouble('E_REVOKE', messageOf(failure)))
         .then(() => this.#apply('unassign', assignments));

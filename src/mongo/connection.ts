@@ -2,7 +2,13 @@
  * The one MongoDB client of a process. Everything is read and written with the majority: a write
  * that a failover could undo must never count as done.
  */
-import { type Db, MongoClient, MongoError, MongoServerError, MongoServerSelectionError } from 'mongodb';
+import {
+  type Db,
+  MongoClient,
+  MongoError,
+  MongoServerError,
+  MongoServerSelectionError,
+} from 'mongodb';
 import { codeOf, messageOf, VendavalError } from '../lib/errors.ts';
 
 const CONNECT_TIMEOUT_MS = 5000;
@@ -80,6 +86,13 @@ export function mongoError(error: unknown, url: string): VendavalError {
       retryable: true,
       cause: error,
       hint: `Check that mongod runs and listens on ${hosts}, and that no firewall is between.`,
+    });
+  }
+  if (!(error instanceof MongoError)) {
+    return new VendavalError(`a bug: ${messageOf(error)}`, {
+      code: 'E_INTERNAL',
+      cause: error,
+      hint: 'Please report it, with the log around it.',
     });
   }
   return new VendavalError(`MongoDB at ${hosts}: ${messageOf(error)}`, {

@@ -3,7 +3,7 @@
  * that a takeover needs to go on as if nothing had happened. Written after the totals, only ever
  * forward; the one place where commit permits come from.
  */
-import { type AnyBulkWriteOperation, type ClientSession, type Collection, type Db } from 'mongodb';
+import type { AnyBulkWriteOperation, ClientSession, Collection, Db } from 'mongodb';
 import { CommitPermit } from '../lib/commit-permit.ts';
 import { REASONS } from '../sale/reasons.ts';
 import { NO_EVENT_MS, NO_WATERMARK_MS, type PartitionTime } from '../window/watermark.ts';

@@ -56,9 +56,12 @@ export async function pinSettings(db: Db, settings: PinnedSettings): Promise<voi
   const list = differing
     .map((key) => `${FLAG_OF[key]} is ${settings[key]}, pinned is ${stored?.[key]}`)
     .join('; ');
-  throw new VendavalError(`the totals in "${db.databaseName}" were made with other settings: ${list}`, {
-    code: 'E_SETTINGS_CHANGED',
-    exitCode: EXIT.dataLossGuard,
-    hint: 'Use the pinned settings again, or another database: --database <new name>.',
-  });
+  throw new VendavalError(
+    `the totals in "${db.databaseName}" were made with other settings: ${list}`,
+    {
+      code: 'E_SETTINGS_CHANGED',
+      exitCode: EXIT.dataLossGuard,
+      hint: 'Use the pinned settings again, or another database: --database <new name>.',
+    },
+  );
 }

@@ -30,8 +30,8 @@
  *     reject log   bytes
  */
 import { assert } from '../lib/assert.ts';
-import { CATEGORY_BYTES_MAX } from '../sale/rules.ts';
 import { REASONS } from '../sale/reasons.ts';
+import { CATEGORY_BYTES_MAX } from '../sale/rules.ts';
 
 export const MAGIC = 0x56445641; // "VDVA"
 export const LAYOUT_VERSION = 1;

@@ -59,7 +59,10 @@ export class SingleWriterTable {
     const categories = this.#category;
     const mask = this.#mask;
     const key = window | 0;
-    const hash = Math.imul(Math.imul(key, 0x9e3779b1) ^ Math.imul(category, 0x85ebca6b), 0x2c1b3c6d);
+    const hash = Math.imul(
+      Math.imul(key, 0x9e3779b1) ^ Math.imul(category, 0x85ebca6b),
+      0x2c1b3c6d,
+    );
     let slot = (hash >>> 12) & mask;
     while (counts[slot] !== 0) {
       if (windows[slot] === key && categories[slot] === category) {

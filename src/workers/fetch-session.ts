@@ -69,7 +69,11 @@ export class FetchSession implements ResponseReceiver {
     try {
       const answer = await socket.request(encodeApiVersions(0));
       const versions = decodeApiVersions(answer.bytes, answer.size);
-      const request = prepareFetch({ ...target, leaderEpoch: leader.epoch }, versions, FETCH_WAIT_MS);
+      const request = prepareFetch(
+        { ...target, leaderEpoch: leader.epoch },
+        versions,
+        FETCH_WAIT_MS,
+      );
       const session = new FetchSession(socket, request, buffers, handler);
       socket.receive(session);
       return session;

@@ -7,14 +7,14 @@
  * counted. A sale that a newer write already covers (`guards`) advances time and counters, and is
  * not added again.
  */
-import { corruptBatch, type BatchHead } from '../kafka/record-batch.ts';
+import { type BatchHead, corruptBatch } from '../kafka/record-batch.ts';
 import { REASON, REASONS } from '../sale/reasons.ts';
 import { SaleScanner } from '../sale/scanner.ts';
 import { SNAPSHOT } from '../state/layout.ts';
 import type { WorkerRegion } from '../state/partition-region.ts';
 import type { RecordSpans } from '../state/reject-log.ts';
-import { firstOpenWindow } from '../window/window.ts';
 import { pureWatermarkMs } from '../window/watermark.ts';
+import { firstOpenWindow } from '../window/window.ts';
 import type { LeaseStart, TimeRules } from './lease-protocol.ts';
 
 /** A varint cursor over a response: the position moves, values come back as numbers. */

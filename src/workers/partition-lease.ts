@@ -6,9 +6,9 @@
  * would lose or falsify records.
  */
 import { crc32c } from '@node-rs/crc32';
+import { RESPONSE_BYTES_MAX } from '../kafka/broker-socket.ts';
 import { KAFKA_ERROR, kafkaErrorName } from '../kafka/protocol/error-codes.ts';
 import type { FetchResponse } from '../kafka/protocol/requests.ts';
-import { RESPONSE_BYTES_MAX } from '../kafka/broker-socket.ts';
 import {
   AbortedFilter,
   BatchHead,
@@ -23,8 +23,19 @@ import { EXIT, VendavalError } from '../lib/errors.ts';
 import { LEASE_STATE, LIVE } from '../state/layout.ts';
 import { WorkerRegion } from '../state/partition-region.ts';
 import { IdleTimer } from '../window/watermark.ts';
-import { FETCH_WAIT_MS, FetchSession, type ResponseBuffer, responseBuffer } from './fetch-session.ts';
-import type { LeaderAddress, LeaseResult, LeaseTask, ToCoordinator, ToWorker } from './lease-protocol.ts';
+import {
+  FETCH_WAIT_MS,
+  FetchSession,
+  type ResponseBuffer,
+  responseBuffer,
+} from './fetch-session.ts';
+import type {
+  LeaderAddress,
+  LeaseResult,
+  LeaseTask,
+  ToCoordinator,
+  ToWorker,
+} from './lease-protocol.ts';
 import { PartitionAccumulator } from './partition-accumulator.ts';
 
 const BACKOFF_MIN_MS = 100;
@@ -132,10 +143,15 @@ export class PartitionLease {
     const leader = this.#leader;
     try {
       const { topic, topicId, partition } = this.#task;
-      const session = await FetchSession.open(leader, { topic, topicId, partition }, this.#buffers, {
-        fetched: (response, buffer) => this.#guard(() => this.#fetched(response, buffer)),
-        closed: (error) => this.#guard(() => this.#sessionFailed(error)),
-      });
+      const session = await FetchSession.open(
+        leader,
+        { topic, topicId, partition },
+        this.#buffers,
+        {
+          fetched: (response, buffer) => this.#guard(() => this.#fetched(response, buffer)),
+          closed: (error) => this.#guard(() => this.#sessionFailed(error)),
+        },
+      );
       if (this.#stopping) return session.close();
       this.#session = session;
       this.#setState(LEASE_STATE.fetching);
@@ -255,7 +271,10 @@ export class PartitionLease {
       const end = batchEnd(view, scan.position, scan.response.recordsEnd);
       if (end < 0) return true;
       if (!scan.verified) {
-        if (crc32c(bytes.subarray(scan.position + CRC_FROM, end)) !== view.getUint32(scan.position + 17)) {
+        if (
+          crc32c(bytes.subarray(scan.position + CRC_FROM, end)) !==
+          view.getUint32(scan.position + 17)
+        ) {
           throw corruptBatch(this.#accumulator.nextOffset, 'its checksum does not match');
         }
         scan.verified = true;

@@ -1,0 +1,98 @@
+/**
+ * What must stand before the engine can run: the database, the pinned settings, the topic and its
+ * dead-letter topic. What is not up yet is waited for, visibly and for a while; what is wrong is
+ * told at once.
+ */
+import type { Settings } from '../config/options.ts';
+import type { EngineEvent } from '../coordinator/engine-events.ts';
+import { requireTopic, topicMetadata } from '../kafka/metadata.ts';
+import { createTopic } from '../kafka/topic-admin.ts';
+import { Backoff } from '../lib/backoff.ts';
+import { sleep, systemClock } from '../lib/clock.ts';
+import { VendavalError } from '../lib/errors.ts';
+import { connectMongo, type MongoConnection, mongoError } from '../mongo/connection.ts';
+import { pinSettings } from '../mongo/settings-store.ts';
+import { RULES_VERSION } from '../sale/rules.ts';
+
+const WAIT_MS = 30_000;
+
+type OnEvent = (event: EngineEvent) => void;
+
+/** Tries until it works, the failure is not of the passing kind, or half a minute is over. */
+async function waitFor<T>(
+  what: string,
+  attempt: () => Promise<T>,
+  signal: AbortSignal,
+  onEvent: OnEvent,
+): Promise<T> {
+  const backoff = new Backoff(500, 3000);
+  const deadlineMs = systemClock.monotonicMs() + WAIT_MS;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      const isPassing = error instanceof VendavalError && error.retryable;
+      const leftMs = deadlineMs - systemClock.monotonicMs();
+      if (!isPassing || leftMs <= 0 || signal.aborted) throw error;
+      const left = `${Math.ceil(leftMs / 1000)} s left`;
+      onEvent({
+        level: 'warn',
+        code: error.code,
+        message: `waiting for ${what}, ${left}: ${error.message}`,
+      });
+      await sleep(backoff.nextMs(), signal);
+    }
+  }
+}
+
+export async function openDatabase(
+  settings: Settings,
+  signal: AbortSignal,
+  onEvent: OnEvent,
+): Promise<MongoConnection> {
+  const mongo = await waitFor(
+    'MongoDB',
+    () => connectMongo(settings.mongo, settings.database),
+    signal,
+    onEvent,
+  );
+  try {
+    await pinSettings(mongo.db, {
+      versao_regras: RULES_VERSION,
+      topico: settings.topic,
+      colecao: settings.collection,
+      janela_ms: settings.windowMs,
+      atraso_ms: settings.watermarkDelayMs,
+      tolerancia_futuro_ms: settings.futureToleranceMs,
+      fuso_horario: settings.timeZone,
+      limite_categorias: settings.maxCategories,
+    });
+    return mongo;
+  } catch (error) {
+    await mongo.close();
+    throw mongoError(error, settings.mongo);
+  }
+}
+
+/** The topic must exist; its dead-letter topic is made beside it when it does not. */
+export async function openTopics(
+  settings: Settings,
+  signal: AbortSignal,
+  onEvent: OnEvent,
+): Promise<void> {
+  const { brokers, topic, deadLetterTopic } = settings;
+  const ask = async (name: string) => requireTopic(await topicMetadata(brokers, name), name);
+  const metadata = await waitFor('Kafka', () => ask(topic), signal, onEvent);
+  try {
+    await ask(deadLetterTopic);
+  } catch (error) {
+    if (!(error instanceof VendavalError && error.code === 'E_TOPIC_MISSING')) throw error;
+    const replicas = metadata.partitions.map((partition) => partition.replicas.length);
+    await createTopic(settings, {
+      topic: deadLetterTopic,
+      partitions: metadata.partitions.length,
+      replicationFactor: Math.max(1, ...replicas),
+    });
+    onEvent({ level: 'info', code: 'topic-created', message: `created "${deadLetterTopic}"` });
+  }
+}

@@ -1,0 +1,82 @@
+/** `vendaval topic create|describe`: the topic and its dead-letter topic. */
+import Table from 'cli-table3';
+import pc from 'picocolors';
+import type { Settings } from '../config/options.ts';
+import { requireTopic, topicMetadata } from '../kafka/metadata.ts';
+import type { TopicMetadata } from '../kafka/protocol/requests.ts';
+import { createTopic } from '../kafka/topic-admin.ts';
+import type { Shell } from './shell.ts';
+
+export interface TopicCreateOptions {
+  readonly partitions: number;
+  readonly replicationFactor: number;
+}
+
+export async function runTopicCreate(
+  settings: Settings,
+  options: TopicCreateOptions,
+  shell: Shell,
+): Promise<void> {
+  // Asked first: the admin client would try a broker that is not there for a long time.
+  await topicMetadata(settings.brokers, settings.topic);
+  for (const topic of [settings.topic, settings.deadLetterTopic]) {
+    const result = await createTopic(settings, { topic, ...options });
+    const partitions = requireTopic(await waitForTopic(settings, topic), topic).partitions.length;
+    if (shell.json) shell.out.write(`${JSON.stringify({ topic, result, partitions })}\n`);
+    else {
+      const mark = result === 'created' ? pc.green('created') : pc.yellow('exists ');
+      shell.out.write(`${mark}  ${topic}, ${partitions} partitions\n`);
+    }
+  }
+}
+
+/** A new topic's leaders take a moment to be known everywhere. */
+async function waitForTopic(settings: Settings, topic: string): Promise<TopicMetadata> {
+  for (let attempt = 0; ; attempt++) {
+    const metadata = await topicMetadata(settings.brokers, topic);
+    const isReady = metadata.error === 0 && metadata.partitions.every((p) => p.leaderId >= 0);
+    if (isReady || attempt >= 50) return metadata;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+export async function runTopicDescribe(settings: Settings, shell: Shell): Promise<void> {
+  const { brokers, topic } = settings;
+  const metadata = requireTopic(await topicMetadata(brokers, topic), topic);
+  const rows = metadata.partitions.map(({ partition, leaderId, replicas, inSyncReplicas }) => ({
+    partition,
+    leader: leaderId,
+    address: address(metadata, leaderId),
+    replicas,
+    isr: inSyncReplicas,
+  }));
+  if (shell.json) {
+    const { topicId } = metadata;
+    shell.out.write(`${JSON.stringify({ topic, topicId, partitions: rows })}\n`);
+    return;
+  }
+  const replicationFactor = metadata.partitions[0]?.replicas.length ?? 0;
+  shell.out.write(
+    `${pc.bold(topic)}  id ${metadata.topicId}  ${rows.length} partitions  ` +
+      `replication factor ${replicationFactor}\n`,
+  );
+  const head = ['partition', 'leader', 'address', 'replicas', 'ISR'].map((h) => pc.bold(h));
+  const table = new Table({ head, style: { head: [] } });
+  for (const row of rows) {
+    const isUnderReplicated = row.isr.length < row.replicas.length;
+    const isr = row.isr.join(',');
+    table.push([
+      row.partition,
+      row.leader < 0 ? pc.red('none') : row.leader,
+      row.address,
+      row.replicas.join(','),
+      isUnderReplicated ? pc.red(isr) : isr,
+    ]);
+  }
+  shell.out.write(`${table.toString()}\n`);
+}
+
+function address(metadata: TopicMetadata, leaderId: number): string {
+  const broker = metadata.brokers.get(leaderId);
+  return broker ? `${broker.host}:${broker.port}` : '-';
+}

@@ -1,0 +1,330 @@
+/**
+ * The engine of one process: joins the group, owns partitions, and makes checkpoints in the order
+ * that exactness rests on (docs/ARCHITECTURE.md): freeze, drain, dead letters, totals, progress,
+ * close windows, commit. One checkpoint at a time.
+ */
+import type { Settings } from '../config/options.ts';
+import { DeadLetterProducer } from '../kafka/dead-letters.ts';
+import { GroupMember } from '../kafka/group-member.ts';
+import { sleep, systemClock } from '../lib/clock.ts';
+import type { CommitPermit } from '../lib/commit-permit.ts';
+import { messageOf, VendavalError } from '../lib/errors.ts';
+import { type MongoConnection, mongoError } from '../mongo/connection.ts';
+import { ProgressStore } from '../mongo/progress-store.ts';
+import { TotalsStore } from '../mongo/totals-store.ts';
+import { LIVE } from '../state/layout.ts';
+import { Checkpointer } from './checkpointer.ts';
+import type { EngineEvent, EngineState, EngineStatus } from './engine-events.ts';
+import type { CheckpointContent } from './owned-partition.ts';
+import { PartitionManager } from './partition-manager.ts';
+import { partitionStatus } from './partition-status.ts';
+import { recoverPartition } from './recovery.ts';
+import { type RunSummary, RunTally } from './run-tally.ts';
+import { TopicWatch } from './topic-watch.ts';
+import { WindowCloser } from './window-closer.ts';
+import { WorkerPool } from './worker-pool.ts';
+
+/** How often the watermark of an idle partition is written, and other processes' are read. */
+const IDLE_INTERVAL_MS = 1000;
+/** How long a partition that moves to another member may take for its last checkpoint. */
+const RELEASE_TIMEOUT_MS = 20_000;
+/** How long a stop may take for the last checkpoint before it is left to the next start. */
+const DRAIN_TIMEOUT_MS = 20_000;
+
+export interface EngineOptions {
+  readonly settings: Settings;
+  readonly mongo: MongoConnection;
+  /** A name for this process in the progress documents. */
+  readonly owner: string;
+  /** Drain to the log's present end, then stop. */
+  readonly untilEnd: boolean;
+  readonly onEvent: (event: EngineEvent) => void;
+}
+
+export class Engine {
+  readonly #options: EngineOptions;
+  readonly #settings: Settings;
+  readonly #progress: ProgressStore;
+  readonly #totals: TotalsStore;
+  readonly #closer: WindowCloser;
+  readonly #deadLetters: DeadLetterProducer;
+  readonly #checkpointer: Checkpointer;
+  readonly #giveUp = new AbortController();
+  #giveUpTimer: NodeJS.Timeout | undefined;
+  #group!: GroupMember;
+  #topic!: TopicWatch;
+  #pool!: WorkerPool;
+  #manager!: PartitionManager;
+  #wake = new AbortController();
+  #state: EngineState = 'starting';
+  #problem: EngineEvent | null = null;
+  #fatal: VendavalError | null = null;
+  #isStopping = false;
+  #wasAssigned = false;
+  #uncommitted = new Map<number, CommitPermit>();
+  #leastTouchedMs = Number.POSITIVE_INFINITY;
+  #lastCloseAtMs = Number.NEGATIVE_INFINITY;
+  #checkpoints = 0;
+  #lastCheckpointMs = 0;
+  readonly #tally = new RunTally();
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    this.#settings = options.settings;
+    const { db } = options.mongo;
+    this.#progress = new ProgressStore(db, this.#settings.topic, options.owner);
+    this.#totals = new TotalsStore(db, this.#settings.collection);
+    this.#closer = new WindowCloser(this.#progress, this.#totals, this.#settings.windowMs);
+    this.#deadLetters = new DeadLetterProducer(this.#settings, (code, message) =>
+      this.#trouble(code, message),
+    );
+    this.#checkpointer = new Checkpointer(
+      { deadLetters: this.#deadLetters, totals: this.#totals, progress: this.#progress },
+      (error) => this.#asError(error),
+      {
+        retrying: (error, attempt) => {
+          this.#problem = { level: 'error', code: error.code, message: error.message };
+          this.#emit('error', error.code, `checkpoint attempt ${attempt}: ${error.message}`);
+        },
+        recovered: () => {
+          this.#problem = null;
+          this.#emit('info', 'recovered', 'the checkpoint holds again; nothing was lost');
+        },
+      },
+    );
+  }
+
+  /** Runs until stopped, drained or failed; then everything of it is closed. */
+  async run(): Promise<RunSummary> {
+    try {
+      await this.#start();
+      this.#state = 'running';
+      while (!this.#isStopping && !this.#fatal) {
+        await this.#cycle();
+        if (this.#options.untilEnd && this.#isDrained()) break;
+        await sleep(this.#settings.flushIntervalMs, this.#wake.signal);
+        this.#wake = new AbortController();
+      }
+    } catch (error) {
+      this.#fatal ??= this.#asError(error);
+    } finally {
+      await this.#shutDown();
+    }
+    if (this.#fatal) throw this.#fatal;
+    return this.summary();
+  }
+
+  /** Stops fetching, makes what was counted durable, commits, leaves the group. */
+  stop(): void {
+    this.#isStopping = true;
+    this.#wind();
+  }
+
+  async #start(): Promise<void> {
+    const { settings } = this.#options;
+    this.#topic = await TopicWatch.start(settings.brokers, settings.topic, {
+      changed: () => this.#manager?.setLeaders(),
+      trouble: (error) => this.#trouble(error.code, error.message),
+      fatal: (error) => this.#fail(error),
+    });
+    await this.#totals.ensureIndexes();
+    this.#pool = new WorkerPool(settings.threads, this.#topic.partitionCount);
+    this.#manager = this.#makeManager();
+    this.#group = new GroupMember(settings, {
+      assigned: (partitions) => {
+        this.#wasAssigned = true;
+        for (const partition of partitions) this.#manager.acquire(partition);
+        this.#wake.abort();
+      },
+      revoked: (partitions) => this.#release(partitions, RELEASE_TIMEOUT_MS),
+      trouble: (code, message) => this.#trouble(code, message),
+    });
+    await Promise.all([this.#group.join(), this.#deadLetters.connect()]);
+  }
+
+  #makeManager(): PartitionManager {
+    const { settings, mongo } = this.#options;
+    return new PartitionManager({
+      topic: settings.topic,
+      rules: settings,
+      categoryLimit: settings.maxCategories,
+      pool: this.#pool,
+      topicId: () => this.#topic.topicId,
+      partitionCount: () => this.#topic.partitionCount,
+      leaderOf: (partition) => this.#topic.leaderOf(partition),
+      recover: (partition) =>
+        recoverPartition(
+          { client: mongo.client, progress: this.#progress, totals: this.#totals },
+          partition,
+          this.#topic.topicId,
+          settings.watermarkDelayMs,
+          async () => (await this.#group.logRange(partition)).start,
+        ),
+      asError: (error) => this.#asError(error),
+      wake: () => this.#wake.abort(),
+      leaderWanted: () => this.#topic.refreshSoon(),
+      info: (code, message) => this.#emit('info', code, message),
+      trouble: (code, message) => this.#trouble(code, message),
+      fatal: (error) => this.#fail(error),
+    });
+  }
+
+  // --- the cycle ----------------------------------------------------------------------------
+
+  async #cycle(): Promise<void> {
+    const startMs = systemClock.monotonicMs();
+    const taking = this.#manager.owned.filter((owned) => owned.hasNews(startMs, IDLE_INTERVAL_MS));
+    const frozen = await Promise.all(taking.map((owned) => owned.lease.freeze()));
+    const contents = new Map(
+      taking.flatMap((owned, i) => (frozen[i] ? [[owned, owned.drain()] as const] : [])),
+    );
+    if (contents.size > 0) {
+      const permits = await this.#checkpointer.persist([...contents.values()], this.#giveUp.signal);
+      if (!permits) return;
+      const nowMs = systemClock.monotonicMs();
+      for (const [owned, { progress }] of contents) {
+        this.#tally.add(owned.durable, progress, owned.live);
+        owned.settle(progress, nowMs);
+      }
+      for (const permit of permits) this.#uncommitted.set(permit.partition, permit);
+      this.#noteTouched([...contents.values()]);
+      this.#checkpoints++;
+      this.#lastCheckpointMs = nowMs - startMs;
+    }
+    await this.#closeWindows(contents.size > 0);
+    await this.#commit();
+    this.#manager.reap();
+  }
+
+  #noteTouched(contents: readonly CheckpointContent[]): void {
+    for (const { updates } of contents) {
+      for (const { windowEndMs } of updates) {
+        this.#leastTouchedMs = Math.min(this.#leastTouchedMs, windowEndMs);
+      }
+    }
+  }
+
+  async #closeWindows(hasNews: boolean): Promise<void> {
+    const nowMs = systemClock.monotonicMs();
+    if (!hasNews && nowMs - this.#lastCloseAtMs < IDLE_INTERVAL_MS) return;
+    try {
+      await this.#closer.run(this.#topic.partitionCount, this.#leastTouchedMs);
+      this.#leastTouchedMs = Number.POSITIVE_INFINITY;
+      this.#lastCloseAtMs = nowMs;
+    } catch (error) {
+      const { code, message } = this.#asError(error);
+      this.#trouble(code, `windows stay open for now: ${message}`);
+    }
+  }
+
+  async #commit(): Promise<void> {
+    const permits = [...this.#uncommitted.values()];
+    if (permits.length === 0) return;
+    this.#uncommitted.clear();
+    try {
+      await this.#group.commit(permits);
+    } catch (error) {
+      // The progress documents say where to resume; the next checkpoint commits further on.
+      this.#trouble('E_COMMIT', `offsets were not committed to Kafka: ${messageOf(error)}`);
+    }
+  }
+
+  /** Every owned partition is durable up to the end that its log had at the first fetch. */
+  #isDrained(): boolean {
+    if (!this.#wasAssigned || this.#manager.recovering.length > 0) return false;
+    return this.#manager.owned.every(({ live, durable }) => {
+      const end = live[LIVE.firstEndOffset];
+      return end >= 0 && durable.nextOffset >= end;
+    });
+  }
+
+  async #release(partitions: readonly number[], timeoutMs: number): Promise<void> {
+    await Promise.all(partitions.map((partition) => this.#manager.release(partition, timeoutMs)));
+    for (const partition of partitions) this.#uncommitted.delete(partition);
+  }
+
+  // --- the end ------------------------------------------------------------------------------
+
+  async #shutDown(): Promise<void> {
+    this.#state = 'draining';
+    this.#wind();
+    try {
+      if (this.#manager) await this.#drain();
+    } catch (error) {
+      this.#fatal ??= this.#asError(error);
+    }
+    clearTimeout(this.#giveUpTimer);
+    this.#topic?.stop();
+    await this.#group?.leave();
+    await Promise.all([this.#deadLetters.close(), this.#pool?.close()]);
+    this.#state = 'stopped';
+  }
+
+  /** Stops every lease and makes the last checkpoint; cycles drive the releases on. */
+  async #drain(): Promise<void> {
+    const partitions = [
+      ...this.#manager.recovering,
+      ...this.#manager.owned.map((o) => o.partition),
+    ];
+    let isReleased = false;
+    const released = this.#release(partitions, DRAIN_TIMEOUT_MS).then(() => {
+      isReleased = true;
+    });
+    while (!isReleased && !this.#giveUp.signal.aborted) {
+      await this.#cycle();
+      await Promise.race([released, sleep(10)]);
+    }
+    if (this.#giveUp.signal.aborted && this.#problem) {
+      throw new VendavalError(`stopped before the last checkpoint held: ${this.#problem.message}`, {
+        code: this.#problem.code,
+        hint: 'Nothing is lost: the next start counts again from the last checkpoint that held.',
+      });
+    }
+    await this.#commit();
+  }
+
+  #fail(error: VendavalError): void {
+    this.#fatal ??= error;
+    this.#wind();
+  }
+
+  /** From now on the end is bounded, also while a checkpoint is being tried again. */
+  #wind(): void {
+    this.#giveUpTimer ??= setTimeout(() => this.#giveUp.abort(), DRAIN_TIMEOUT_MS);
+    this.#wake.abort();
+  }
+
+  #asError(error: unknown): VendavalError {
+    return mongoError(error, this.#settings.mongo);
+  }
+
+  #trouble(code: string, message: string): void {
+    this.#emit('warn', code, message);
+  }
+
+  #emit(level: EngineEvent['level'], code: string, message: string): void {
+    this.#options.onEvent({ level, code, message });
+  }
+
+  status(): EngineStatus {
+    const owned = this.#manager?.owned ?? [];
+    const recovering = this.#manager?.recovering ?? [];
+    return {
+      state: this.#problem && this.#state === 'running' ? 'retrying' : this.#state,
+      problem: this.#problem,
+      partitionCount: this.#topic?.partitionCount ?? 0,
+      partitions: partitionStatus(owned, recovering),
+      watermarkMs: this.#closer.watermarkMs,
+      hold: this.#closer.hold,
+      checkpoints: this.#checkpoints,
+      lastCheckpointMs: this.#lastCheckpointMs,
+      windowsClosed: this.#closer.closedCount,
+    };
+  }
+
+  summary(): RunSummary {
+    const { counted, rejected, readingMs } = this.#tally;
+    const windowsClosed = this.#closer.closedCount;
+    return { counted, rejected, readingMs, checkpoints: this.#checkpoints, windowsClosed };
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * One partition that this process owns: its lease, its totals, and what of it is durable. Turns a
+ * frozen delta into the content of a checkpoint, which never changes afterwards.
+ */
+
+import type { DeadLetter } from '../kafka/dead-letters.ts';
+import { assert } from '../lib/assert.ts';
+import type { Progress } from '../mongo/progress-store.ts';
+import type { TotalsUpdate } from '../mongo/totals-store.ts';
+import { LIVE } from '../state/layout.ts';
+import { readSnapshot } from '../state/partition-region.ts';
+import { NO_EVENT_MS, NO_WATERMARK_MS, pureWatermarkMs } from '../window/watermark.ts';
+import { firstOpenWindow } from '../window/window.ts';
+import type { TimeRules } from '../workers/lease-protocol.ts';
+import { PartitionTotals } from './partition-totals.ts';
+import type { RecoveredPartition } from './recovery.ts';
+import type { LeaseHandle } from './worker-pool.ts';
+
+/** What one partition brings to one checkpoint. */
+export interface CheckpointContent {
+  readonly progress: Progress;
+  readonly updates: readonly TotalsUpdate[];
+  readonly letters: readonly DeadLetter[];
+  /** The dictionary has grown since it was last written. */
+  readonly hasNewCategories: boolean;
+}
+
+export class OwnedPartition {
+  readonly partition: number;
+  readonly lease: LeaseHandle;
+  /** As of the last durable checkpoint. */
+  durable: Progress;
+  /** When that checkpoint was made, monotonic. */
+  durableAtMs: number;
+  readonly #totals: PartitionTotals;
+  readonly #rules: TimeRules;
+
+  constructor(recovered: RecoveredPartition, lease: LeaseHandle, rules: TimeRules, nowMs: number) {
+    this.partition = recovered.progress.partition;
+    this.lease = lease;
+    this.durable = recovered.progress;
+    this.durableAtMs = nowMs;
+    this.#rules = rules;
+    this.#totals = new PartitionTotals(this.partition, rules.windowMs, recovered.contributions);
+  }
+
+  get live(): Float64Array {
+    return this.lease.region.live;
+  }
+
+  /**
+   * Whether a checkpoint would say anything new. An idle partition's watermark moves with the
+   * clock; it is written once in `idleIntervalMs`.
+   */
+  hasNews(nowMs: number, idleIntervalMs: number): boolean {
+    if (this.lease.region.frozen) return true;
+    if (this.live[LIVE.nextOffset] !== this.durable.nextOffset) return true;
+    const isAtEnd = this.live[LIVE.atEnd] === 1;
+    if (isAtEnd !== this.durable.atEnd) return true;
+    return isAtEnd && nowMs - this.durableAtMs >= idleIntervalMs;
+  }
+
+  /** Takes the frozen delta and hands it back to the worker. */
+  drain(): CheckpointContent {
+    const { region } = this.lease;
+    const delta = region.frozen;
+    assert(delta !== null, 'there is a frozen delta to drain');
+    const snapshot = readSnapshot(delta);
+    region.dictionary.readNew();
+    const { nextOffset, maxEventMs, atEnd, counted, rejected } = snapshot;
+    const letters = delta.rejectLog.read().map((record) => ({ partition: this.partition, record }));
+    const updates = this.#totals.absorb(
+      delta.table,
+      (category) => region.dictionary.nameOf(category),
+      nextOffset,
+    );
+    this.lease.release();
+    const progress: Progress = {
+      ...this.durable,
+      nextOffset,
+      maxEventMs,
+      closingWatermarkMs: this.#closingWatermarkMs(maxEventMs, snapshot.idleMs),
+      atEnd,
+      counted,
+      rejected,
+      categories: region.dictionary.names(snapshot.dictionaryCount),
+    };
+    const hasNewCategories = progress.categories.length > this.durable.categories.length;
+    return { progress, updates, letters, hasNewCategories };
+  }
+
+  /** The content is durable. */
+  settle(progress: Progress, nowMs: number): void {
+    this.durable = progress;
+    this.durableAtMs = nowMs;
+    const watermarkMs = pureWatermarkMs(progress.maxEventMs, this.#rules.watermarkDelayMs);
+    this.#totals.forgetBefore(firstOpenWindow(watermarkMs, this.#rules.windowMs));
+  }
+
+  #closingWatermarkMs(maxEventMs: number, idleMs: number): number {
+    if (maxEventMs === NO_EVENT_MS) return NO_WATERMARK_MS;
+    const watermarkMs = pureWatermarkMs(maxEventMs, this.#rules.watermarkDelayMs);
+    return Math.max(this.durable.closingWatermarkMs, Math.floor(watermarkMs + idleMs));
+  }
+}

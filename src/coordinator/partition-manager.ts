@@ -1,0 +1,232 @@
+/**
+ * Which partitions this process owns, and each one's way through recovery, lease and release.
+ * Ownership only saves work: a partition that two processes hold for a while is counted right all
+ * the same. A dead worker thread's partitions are recovered from what is durable.
+ */
+import { Backoff } from '../lib/backoff.ts';
+import { sleep, systemClock } from '../lib/clock.ts';
+import { messageOf, VendavalError } from '../lib/errors.ts';
+import { DEFAULT_LIMITS } from '../state/layout.ts';
+import { createRegion } from '../state/partition-region.ts';
+import { windowIndexOf } from '../window/window.ts';
+import type { LeaderAddress, LeaseResult, TimeRules } from '../workers/lease-protocol.ts';
+import { OwnedPartition } from './owned-partition.ts';
+import type { RecoveredPartition } from './recovery.ts';
+import type { LeaseHandler, WorkerPool } from './worker-pool.ts';
+
+const RECOVERY_BACKOFF_MIN_MS = 200;
+const RECOVERY_BACKOFF_MAX_MS = 5000;
+/** A lease whose thread dies this often without one checkpoint in between stops the process. */
+const DEATHS_MAX = 5;
+/** Fetch memory is shared out: two response buffers for each partition. */
+const FETCH_MEMORY_BYTES = 96 * 1024 * 1024;
+const FETCH_BYTES_MIN = 256 * 1024;
+const FETCH_BYTES_MAX = 4 * 1024 * 1024;
+
+export interface ManagerContext {
+  readonly topic: string;
+  readonly rules: TimeRules;
+  readonly categoryLimit: number;
+  readonly pool: WorkerPool;
+  topicId(): string;
+  partitionCount(): number;
+  leaderOf(partition: number): LeaderAddress;
+  recover(partition: number): Promise<RecoveredPartition>;
+  asError(error: unknown): VendavalError;
+  /** A checkpoint is wanted before the next tick. */
+  wake(): void;
+  leaderWanted(): void;
+  info(code: string, message: string): void;
+  trouble(code: string, message: string): void;
+  fatal(error: VendavalError): void;
+}
+
+/** One partition from acquisition to release. */
+interface Tenure {
+  owned: OwnedPartition | null;
+  releasing: boolean;
+  deaths: number;
+  deathsAtOffset: number;
+  released: Promise<void>;
+  settleReleased(): void;
+}
+
+export class PartitionManager {
+  readonly #context: ManagerContext;
+  readonly #tenures = new Map<number, Tenure>();
+
+  constructor(context: ManagerContext) {
+    this.#context = context;
+  }
+
+  /** Those with a lease, also an ended one that still has a delta to drain. */
+  get owned(): OwnedPartition[] {
+    return [...this.#tenures.values()].flatMap(({ owned }) => owned ?? []);
+  }
+
+  get recovering(): number[] {
+    return [...this.#tenures].flatMap(([partition, { owned }]) => (owned ? [] : partition));
+  }
+
+  get count(): number {
+    return this.#tenures.size;
+  }
+
+  acquire(partition: number): void {
+    if (this.#tenures.has(partition)) return;
+    let settleReleased!: () => void;
+    const released = new Promise<void>((resolve) => {
+      settleReleased = resolve;
+    });
+    const tenure: Tenure = {
+      owned: null,
+      releasing: false,
+      deaths: 0,
+      deathsAtOffset: -1,
+      released,
+      settleReleased,
+    };
+    this.#tenures.set(partition, tenure);
+    void this.#start(partition, tenure);
+  }
+
+  /** Stops the lease; resolves when its last delta is durable, or the time is over. */
+  async release(partition: number, timeoutMs: number): Promise<void> {
+    const tenure = this.#tenures.get(partition);
+    if (!tenure) return;
+    tenure.releasing = true;
+    if (tenure.owned) tenure.owned.lease.stop();
+    else this.#forget(partition, tenure);
+    this.#context.wake();
+    const timeout = new AbortController();
+    await Promise.race([tenure.released, sleep(timeoutMs, timeout.signal)]);
+    timeout.abort();
+    // What was not made durable in time is counted again by the next owner.
+    this.#forget(partition, tenure);
+  }
+
+  setLeaders(): void {
+    for (const { partition, lease } of this.owned) {
+      lease.setLeader(this.#context.leaderOf(partition));
+    }
+  }
+
+  /** To be called after each checkpoint: lets go of leases that ended and are drained. */
+  reap(): void {
+    for (const [partition, tenure] of this.#tenures) {
+      const owned = tenure.owned;
+      if (owned?.lease.hasEnded && !owned.lease.region.frozen && tenure.releasing) {
+        this.#forget(partition, tenure);
+      }
+    }
+  }
+
+  #forget(partition: number, tenure: Tenure): void {
+    if (this.#tenures.get(partition) === tenure) this.#tenures.delete(partition);
+    tenure.settleReleased();
+  }
+
+  async #start(partition: number, tenure: Tenure): Promise<void> {
+    const recovered = await this.#recover(partition, tenure);
+    if (!recovered || tenure.releasing) return;
+    const { context, rules } = { context: this.#context, rules: this.#context.rules };
+    const { progress, contributions } = recovered;
+    const limits = { ...DEFAULT_LIMITS, categoryCount: context.categoryLimit };
+    const guards = contributions
+      .filter(({ register }) => register.ate > progress.nextOffset)
+      .map(({ windowStartMs, categoria, register }) => ({
+        window: windowIndexOf(windowStartMs, rules.windowMs),
+        categoria,
+        ate: register.ate,
+      }));
+    const { nextOffset, maxEventMs, counted, rejected } = progress;
+    const lease = context.pool.lease(
+      {
+        topic: context.topic,
+        topicId: progress.topicId,
+        partition,
+        leader: context.leaderOf(partition),
+        region: createRegion(limits, progress.categories),
+        start: { nextOffset, maxEventMs, counted, rejected, guards },
+        rules,
+        fetchBytes: fetchBytes(context.partitionCount()),
+      },
+      this.#handler(partition),
+    );
+    tenure.owned = new OwnedPartition(recovered, lease, rules, systemClock.monotonicMs());
+    context.info(
+      'lease-started',
+      `partition ${partition} goes on at offset ${nextOffset}` +
+        (guards.length > 0 ? ` (${guards.length} totals are ahead of it)` : ''),
+    );
+    lease.ended.then(
+      (result) => this.#ended(partition, tenure, result),
+      (error) => this.#died(partition, tenure, error),
+    );
+  }
+
+  async #recover(partition: number, tenure: Tenure): Promise<RecoveredPartition | null> {
+    const backoff = new Backoff(RECOVERY_BACKOFF_MIN_MS, RECOVERY_BACKOFF_MAX_MS);
+    while (!tenure.releasing) {
+      try {
+        return await this.#context.recover(partition);
+      } catch (failure) {
+        const error = this.#context.asError(failure);
+        if (!error.retryable) {
+          this.#context.fatal(error);
+          return null;
+        }
+        this.#context.trouble(error.code, `partition ${partition} waits: ${error.message}`);
+        await sleep(backoff.nextMs());
+      }
+    }
+    return null;
+  }
+
+  #handler(partition: number): LeaseHandler {
+    const context = this.#context;
+    return {
+      full: () => context.wake(),
+      leaderWanted: () => context.leaderWanted(),
+      trouble: (code, message) => context.trouble(code, `partition ${partition}: ${message}`),
+    };
+  }
+
+  #ended(partition: number, tenure: Tenure, result: LeaseResult): void {
+    if (result.outcome === 'failed') {
+      const { code, message, options } = result;
+      this.#context.fatal(
+        new VendavalError(`partition ${partition}: ${message}`, { code, ...options }),
+      );
+    }
+    if (this.#tenures.get(partition) === tenure) this.#context.wake();
+  }
+
+  /** The thread died with whatever was not durable; a new lease starts from what is. */
+  #died(partition: number, tenure: Tenure, error: unknown): void {
+    if (this.#tenures.get(partition) !== tenure) return;
+    const durableOffset = tenure.owned?.durable.nextOffset ?? -1;
+    tenure.deaths = durableOffset === tenure.deathsAtOffset ? tenure.deaths + 1 : 1;
+    tenure.deathsAtOffset = durableOffset;
+    tenure.owned = null;
+    if (tenure.releasing) return this.#forget(partition, tenure);
+    const message = `partition ${partition}: its worker died: ${messageOf(error)}`;
+    if (tenure.deaths >= DEATHS_MAX) {
+      this.#context.fatal(
+        new VendavalError(`${message} (${tenure.deaths} times at offset ${durableOffset})`, {
+          code: 'E_WORKER_DIED',
+          cause: error,
+          hint: 'Totals are durable up to that offset. Report it with the record at that place.',
+        }),
+      );
+      return;
+    }
+    this.#context.trouble('E_WORKER_DIED', message);
+    void this.#start(partition, tenure);
+  }
+}
+
+function fetchBytes(partitionCount: number): number {
+  const share = Math.floor(FETCH_MEMORY_BYTES / (2 * Math.max(1, partitionCount)));
+  return Math.min(FETCH_BYTES_MAX, Math.max(FETCH_BYTES_MIN, share));
+}

@@ -1,0 +1,88 @@
+/**
+ * From what is durable to a lease that goes on as if nothing had happened; the same at the first
+ * start, after a crash, at a takeover and after a thread's death. The progress document, not
+ * Kafka's committed offset, says where to resume.
+ */
+import type { MongoClient } from 'mongodb';
+import { EXIT, VendavalError } from '../lib/errors.ts';
+import type { Progress, ProgressStore } from '../mongo/progress-store.ts';
+import type { StoredContribution, TotalsStore } from '../mongo/totals-store.ts';
+import { pureWatermarkMs } from '../window/watermark.ts';
+
+export interface RecoveredPartition {
+  readonly progress: Progress;
+  readonly contributions: readonly StoredContribution[];
+}
+
+export interface RecoverySources {
+  readonly client: MongoClient;
+  readonly progress: ProgressStore;
+  readonly totals: TotalsStore;
+}
+
+/**
+ * Reads the partition's progress, making it if there is none, and then its registers: in this
+ * order and in one causally consistent session of majority reads, so that the registers are never
+ * older than the progress.
+ *
+ * @param earliestOffset where a partition without a document starts
+ */
+export async function recoverPartition(
+  sources: RecoverySources,
+  partition: number,
+  topicId: string,
+  watermarkDelayMs: number,
+  earliestOffset: () => Promise<number>,
+): Promise<RecoveredPartition> {
+  const session = sources.client.startSession({ causalConsistency: true });
+  try {
+    let progress = await sources.progress.read(partition, session);
+    if (!progress) {
+      const start = await earliestOffset();
+      await sources.progress.createIfMissing(partition, topicId, start, session);
+      // Another process may have made it first: its start offset counts, not ours.
+      progress = await sources.progress.read(partition, session);
+    }
+    if (!progress) throw new Error(`the progress document of partition ${partition} vanished`);
+    await judgeProgress(progress, topicId, sources.totals);
+    const watermarkMs = pureWatermarkMs(progress.maxEventMs, watermarkDelayMs);
+    const contributions = await sources.totals.contributions(partition, watermarkMs, session);
+    return { progress, contributions };
+  } finally {
+    await session.endSession();
+  }
+}
+
+/** Refuses to go on where going on would lose or mix totals. */
+async function judgeProgress(
+  progress: Progress,
+  topicId: string,
+  totals: TotalsStore,
+): Promise<void> {
+  if (progress.topicId !== topicId) {
+    throw topicMadeAnew(progress.topicId, topicId);
+  }
+  if (progress.counted > 0 && (await totals.isEmpty())) {
+    throw new VendavalError(
+      `partition ${progress.partition} has ${progress.counted} sales counted, but the collection ` +
+        'of totals is empty: it was dropped or emptied',
+      {
+        code: 'E_TOTALS_MISSING',
+        exitCode: EXIT.dataLossGuard,
+        hint: 'Restore the collection, or count the topic anew into another one: --database <new name>.',
+      },
+    );
+  }
+}
+
+export function topicMadeAnew(known: string, found: string): VendavalError {
+  return new VendavalError(
+    `the topic was deleted and made anew: it was counted under topic id ${known}, and now has ` +
+      found,
+    {
+      code: 'E_TOPIC_RECREATED',
+      exitCode: EXIT.dataLossGuard,
+      hint: 'The old totals are complete up to its end. Count the new topic into another database: --database <new name>.',
+    },
+  );
+}

@@ -1,0 +1,123 @@
+/**
+ * What the cluster says about the topic, asked again and again: its partitions, their leaders,
+ * and whether it is still the same topic. Follows new partitions and moved leaders; stops the
+ * engine when the topic was deleted or made anew.
+ */
+import type { SocketTimeouts } from '../kafka/broker-socket.ts';
+import { requireTopic, topicMetadata } from '../kafka/metadata.ts';
+import type { TopicMetadata } from '../kafka/protocol/requests.ts';
+import { sleep } from '../lib/clock.ts';
+import { EXIT, VendavalError } from '../lib/errors.ts';
+import type { LeaderAddress } from '../workers/lease-protocol.ts';
+import { topicMadeAnew } from './recovery.ts';
+
+const REFRESH_MS = 5000;
+/** Shortest time between two questions, when leases ask for their leaders. */
+const REFRESH_MS_MIN = 200;
+/** A restarting cluster may not know its topics for a moment; this often in a row is no moment. */
+const MISSING_ANSWERS_MAX = 4;
+const TIMEOUTS: SocketTimeouts = { connectMs: 3000, silenceMs: 3000 };
+
+export interface TopicWatcher {
+  changed(): void;
+  trouble(error: VendavalError): void;
+  fatal(error: VendavalError): void;
+}
+
+export class TopicWatch {
+  readonly #brokers: string;
+  readonly #topic: string;
+  readonly #watcher: TopicWatcher;
+  readonly #stop = new AbortController();
+  #metadata: TopicMetadata;
+  #missingAnswers = 0;
+  #wake = new AbortController();
+
+  private constructor(
+    brokers: string,
+    topic: string,
+    metadata: TopicMetadata,
+    watcher: TopicWatcher,
+  ) {
+    this.#brokers = brokers;
+    this.#topic = topic;
+    this.#metadata = metadata;
+    this.#watcher = watcher;
+  }
+
+  /** Asks once; throws when the brokers do not answer or the topic does not exist. */
+  static async start(brokers: string, topic: string, watcher: TopicWatcher): Promise<TopicWatch> {
+    const metadata = requireTopic(await topicMetadata(brokers, topic, TIMEOUTS), topic);
+    const watch = new TopicWatch(brokers, topic, metadata, watcher);
+    void watch.#run();
+    return watch;
+  }
+
+  get topicId(): string {
+    return this.#metadata.topicId;
+  }
+
+  get partitionCount(): number {
+    return this.#metadata.partitions.length;
+  }
+
+  /** The leader as last heard; any broker when there is none, which will say so itself. */
+  leaderOf(partition: number): LeaderAddress {
+    const { partitions, brokers } = this.#metadata;
+    const known = partitions[partition];
+    const broker = brokers.get(known?.leaderId ?? -1) ?? [...brokers.values()][0];
+    return { host: broker.host, port: broker.port, epoch: known?.leaderEpoch ?? -1 };
+  }
+
+  /** Asks again soon: somebody found a leader gone. */
+  refreshSoon(): void {
+    this.#wake.abort();
+  }
+
+  stop(): void {
+    this.#stop.abort();
+    this.#wake.abort();
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      this.#wake = new AbortController();
+      await sleep(REFRESH_MS_MIN, this.#stop.signal);
+      await sleep(REFRESH_MS - REFRESH_MS_MIN, this.#wake.signal);
+      if (this.#stop.signal.aborted) return;
+      try {
+        this.#take(
+          requireTopic(await topicMetadata(this.#brokers, this.#topic, TIMEOUTS), this.#topic),
+        );
+      } catch (error) {
+        this.#failed(error as VendavalError);
+      }
+    }
+  }
+
+  #take(metadata: TopicMetadata): void {
+    this.#missingAnswers = 0;
+    if (metadata.topicId !== this.#metadata.topicId) {
+      this.#watcher.fatal(topicMadeAnew(this.#metadata.topicId, metadata.topicId));
+      return;
+    }
+    // A broker that has just started may not know all of them yet; partitions never go away.
+    if (metadata.partitions.length < this.#metadata.partitions.length) return;
+    this.#metadata = metadata;
+    this.#watcher.changed();
+  }
+
+  #failed(error: VendavalError): void {
+    if (error.code === 'E_TOPIC_MISSING' && ++this.#missingAnswers >= MISSING_ANSWERS_MAX) {
+      this.#watcher.fatal(
+        new VendavalError(`the topic "${this.#topic}" was deleted while it was read`, {
+          code: 'E_TOPIC_DELETED',
+          exitCode: EXIT.dataLossGuard,
+          hint: 'What was counted is durable. Restore the topic, or count a new one into another database.',
+        }),
+      );
+      return;
+    }
+    this.#watcher.trouble(error);
+  }
+}

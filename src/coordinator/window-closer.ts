@@ -1,0 +1,56 @@
+/**
+ * The global watermark, from the progress documents of every partition of the topic, and the
+ * closing of windows behind it. Works the same for one process and for several: each reads all
+ * documents and closes what may be closed; closing twice changes nothing.
+ */
+import type { ProgressStore } from '../mongo/progress-store.ts';
+import type { TotalsStore } from '../mongo/totals-store.ts';
+import { globalWatermark, NO_WATERMARK_MS, type WatermarkHold } from '../window/watermark.ts';
+import { firstOpenWindow } from '../window/window.ts';
+
+export class WindowCloser {
+  readonly #progress: ProgressStore;
+  readonly #totals: TotalsStore;
+  readonly #windowMs: number;
+  #watermarkMs = NO_WATERMARK_MS;
+  #hold: WatermarkHold | null = null;
+  /** Every document of a window below this one is closed, as far as this process knows. */
+  #closedBelow = NO_WATERMARK_MS;
+  #closedCount = 0;
+
+  constructor(progress: ProgressStore, totals: TotalsStore, windowMs: number) {
+    this.#progress = progress;
+    this.#totals = totals;
+    this.#windowMs = windowMs;
+  }
+
+  /**
+   * Reads the watermark and closes what lies behind it.
+   *
+   * @param leastTouchedMs the least window end that was written since the last call: an honest
+   *   sale of an idle partition can make a document whose window was closed before
+   */
+  async run(partitionCount: number, leastTouchedMs: number): Promise<void> {
+    const { watermarkMs, hold } = globalWatermark(await this.#progress.readTimes(partitionCount));
+    this.#hold = hold;
+    // It never goes back: a new partition only keeps it where it is.
+    if (watermarkMs > this.#watermarkMs) this.#watermarkMs = watermarkMs;
+    if (this.#watermarkMs === NO_WATERMARK_MS) return;
+    const openFrom = firstOpenWindow(this.#watermarkMs, this.#windowMs);
+    if (openFrom <= this.#closedBelow && leastTouchedMs > this.#watermarkMs) return;
+    this.#closedCount += await this.#totals.close(this.#watermarkMs);
+    this.#closedBelow = openFrom;
+  }
+
+  get watermarkMs(): number | null {
+    return this.#watermarkMs === NO_WATERMARK_MS ? null : this.#watermarkMs;
+  }
+
+  get hold(): WatermarkHold | null {
+    return this.#hold;
+  }
+
+  get closedCount(): number {
+    return this.#closedCount;
+  }
+}

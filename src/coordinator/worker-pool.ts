@@ -1,0 +1,146 @@
+/**
+ * The worker threads: one piscina task is one lease. Turns messages into calls and promises, and
+ * a thread's death into a rejected promise; knows nothing of checkpoints.
+ */
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { Piscina } from 'piscina';
+import { VendavalError } from '../lib/errors.ts';
+import { CoordinatorRegion } from '../state/partition-region.ts';
+import type {
+  LeaderAddress,
+  LeaseResult,
+  LeaseTask,
+  ToCoordinator,
+  ToWorker,
+} from '../workers/lease-protocol.ts';
+
+/** Most leases that one thread can be given; far more than partitions in a topic. */
+const LEASES_PER_THREAD_MAX = 4096;
+/** A worker hears between two responses, which take milliseconds; this long means it is stuck. */
+const FREEZE_TIMEOUT_MS = 30_000;
+const THREAD_HEAP_MB_MAX = 256;
+
+export interface LeaseHandler {
+  /** A checkpoint is needed before the worker can go on. */
+  full(): void;
+  leaderWanted(reason: string): void;
+  trouble(code: string, message: string): void;
+}
+
+/** One running lease, seen from the coordinator. */
+export class LeaseHandle {
+  readonly region: CoordinatorRegion;
+  /** Settles when the task ends; rejects when its thread died or the code failed. */
+  readonly ended: Promise<LeaseResult>;
+  readonly #port: MessagePort;
+  #frozen: ((frozen: boolean) => void) | null = null;
+  #hasEnded = false;
+
+  constructor(pool: Piscina, task: Omit<LeaseTask, 'port'>, handler: LeaseHandler) {
+    this.region = new CoordinatorRegion(task.region);
+    const { port1, port2 } = new MessageChannel();
+    this.#port = port1;
+    port1.on('message', (message: ToCoordinator) => {
+      if (message.kind === 'frozen') this.#settle(true);
+      else if (message.kind === 'full') handler.full();
+      else if (message.kind === 'leader-wanted') handler.leaderWanted(message.reason);
+      else handler.trouble(message.code, message.message);
+    });
+    this.ended = pool.run({ ...task, port: port2 } satisfies LeaseTask, { transferList: [port2] });
+    const over = () => {
+      this.#hasEnded = true;
+      port1.close();
+      this.#settle(false);
+    };
+    this.ended.then(over, over);
+  }
+
+  /** The task is over; a last frozen delta may still wait to be drained. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** Asks for a frozen delta. @returns whether there is one to drain, also of an ended lease */
+  async freeze(): Promise<boolean> {
+    if (this.region.frozen) return true;
+    if (this.#hasEnded) return false;
+    await this.#expectFrozen({ kind: 'freeze' });
+    return this.region.frozen !== null;
+  }
+
+  /** The frozen delta was taken: the worker may have it back. */
+  release(): void {
+    this.region.release();
+    this.#send({ kind: 'drained' });
+  }
+
+  /** Lets the worker stop fetching and freeze its last delta, which is then to be drained. */
+  stop(): void {
+    this.#send({ kind: 'stop' });
+  }
+
+  setLeader(leader: LeaderAddress): void {
+    this.#send({ kind: 'leader', leader });
+  }
+
+  #send(message: ToWorker): void {
+    if (!this.#hasEnded) this.#port.postMessage(message);
+  }
+
+  #expectFrozen(message: ToWorker): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#frozen = null;
+        reject(
+          new VendavalError(`a worker thread did not answer in ${FREEZE_TIMEOUT_MS / 1000} s`, {
+            code: 'E_WORKER_STUCK',
+            hint: 'Start the engine again; it goes on from the last checkpoint.',
+          }),
+        );
+      }, FREEZE_TIMEOUT_MS);
+      this.#frozen = (frozen) => {
+        clearTimeout(timer);
+        resolve(frozen);
+      };
+      this.#send(message);
+    });
+  }
+
+  #settle(frozen: boolean): void {
+    const settle = this.#frozen;
+    this.#frozen = null;
+    settle?.(frozen);
+  }
+}
+
+export class WorkerPool {
+  readonly #pool: Piscina;
+  readonly threads: number;
+
+  /** @param threads 0 for one for each core, at most one for each partition */
+  constructor(threads: number, partitionCount: number) {
+    this.threads = threads || Math.max(1, Math.min(availableParallelism(), partitionCount));
+    this.#pool = new Piscina({
+      filename: fileURLToPath(new URL('../workers/lease-task.js', import.meta.url)),
+      minThreads: this.threads,
+      maxThreads: this.threads,
+      concurrentTasksPerWorker: LEASES_PER_THREAD_MAX,
+      // Between tasks the thread must keep its event loop: other leases live in it.
+      atomics: 'disabled',
+      idleTimeout: Number.POSITIVE_INFINITY,
+      resourceLimits: { maxOldGenerationSizeMb: THREAD_HEAP_MB_MAX },
+    });
+    // A dead thread rejects its tasks, which is where it is dealt with.
+    this.#pool.on('error', () => {});
+  }
+
+  lease(task: Omit<LeaseTask, 'port'>, handler: LeaseHandler): LeaseHandle {
+    return new LeaseHandle(this.#pool, task, handler);
+  }
+
+  close(): Promise<void> {
+    return this.#pool.destroy();
+  }
+}

@@ -1,0 +1,189 @@
+#!/usr/bin/env node
+/**
+ * From arguments to a command, and from what it throws to an exit code. Commands are loaded when
+ * they are called, so that none pays for the imports of another.
+ */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import type { Shell } from './commands/shell.ts';
+import { OPTIONS, type OptionKey } from './config/options.ts';
+import { OPTION_KEYS, type ResolvedSettings, resolveSettings } from './config/settings.ts';
+import { EXIT, messageOf, VendavalError } from './lib/errors.ts';
+
+const CONFIG_ENV = 'VENDAVAL_CONFIG';
+
+type Flags = Partial<Record<OptionKey, string>> & { config?: string };
+
+/** A commander option name ("watermarkDelay") for each row of the table. */
+const attributeOf = (flag: string) =>
+  flag.slice(2).replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+
+function withCommonFlags(command: Command): Command {
+  for (const key of OPTION_KEYS) {
+    const spec: {
+      flag: string;
+      argument?: string;
+      text: string;
+      env: string;
+      defaultText: string;
+    } = OPTIONS[key];
+    const flags = spec.argument ? `${spec.flag} <${spec.argument}>` : spec.flag;
+    const shown = spec.defaultText === '' ? '' : `, default ${spec.defaultText}`;
+    command.option(flags, `${spec.text} (${spec.env}${shown})`);
+  }
+  return command.option('--config <file>', `JSON file with options by name (${CONFIG_ENV})`);
+}
+
+function readConfigFile(path: string | undefined): { path: string; content: unknown } | undefined {
+  if (!path) return undefined;
+  try {
+    return { path, content: JSON.parse(readFileSync(path, 'utf8')) };
+  } catch (error) {
+    throw new VendavalError(`the config file ${path} cannot be used: ${messageOf(error)}`, {
+      code: 'E_CONFIG',
+      exitCode: EXIT.usage,
+      hint: 'It must be a readable file with a JSON object such as {"topic": "black-friday-sales"}.',
+    });
+  }
+}
+
+function resolve(command: Command): ResolvedSettings {
+  const given = command.optsWithGlobals<Record<string, string | boolean>>();
+  const flags: Flags = {};
+  for (const key of OPTION_KEYS) {
+    const value = given[attributeOf(OPTIONS[key].flag)];
+    if (value !== undefined) flags[key] = String(value);
+  }
+  const path = (given.config as string | undefined) ?? process.env[CONFIG_ENV];
+  return resolveSettings({ flags, env: process.env, file: readConfigFile(path) });
+}
+
+type Action = (
+  resolved: ResolvedSettings,
+  shell: Shell,
+  own: Record<string, never>,
+) => Promise<void>;
+
+/** Wraps a command's body: settings and shell in, so that each body has only its own work. */
+function action(body: Action) {
+  return async function run(this: Command): Promise<void> {
+    const resolved = resolve(this);
+    const { makeShell } = await import('./commands/shell.ts');
+    await body(resolved, makeShell(resolved.settings.json), this.opts());
+  };
+}
+
+function number(min: number, max: number, isWhole: boolean): (text: string) => number {
+  return (text) => {
+    const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= min && value <= max) || (isWhole && !Number.isInteger(value))) {
+      const kind = isWhole ? 'a whole number' : 'a number';
+      throw new InvalidArgumentError(`Expected ${kind} from ${min} to ${max}.`);
+    }
+    return value;
+  };
+}
+
+function build(): Command {
+  const program = new Command('vendaval')
+    .description('Exact real-time sales totals from Kafka to MongoDB.')
+    .version(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version)
+    .showSuggestionAfterError(true)
+    .showHelpAfterError('hint:  vendaval --help shows commands and flags')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ vendaval demo                          everything in one process, nothing to install
+  $ vendaval topic create                  the topic and its dead-letter topic
+  $ vendaval produce --rate 2              two made-up sales a second
+  $ vendaval                               the engine, with the defaults below
+  $ vendaval engine --until-end            count what is there, then exit 0
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 data-loss guard, 4 verify found a difference`,
+    );
+
+  withCommonFlags(program.command('engine', { isDefault: true }))
+    .description('count sales and keep the totals in MongoDB (the default command)')
+    .option('--until-end', "drain to the log's present end, flush, commit, exit 0", false)
+    .action(
+      action(async ({ settings }, shell, own) => {
+        const { runEngine } = await import('./commands/engine.ts');
+        await runEngine(settings, { untilEnd: own.untilEnd }, shell);
+      }),
+    );
+
+  withCommonFlags(program.command('produce'))
+    .description('send made-up sales to the topic')
+    .option('--rate <n>', 'sales a second', number(0.01, 1_000_000, false), 2)
+    .option('--count <n>', 'stop after so many; 0 is until Ctrl+C', number(0, 1e12, true), 0)
+    .option('--format <name>', 'how a sale is written: json', format, 'json')
+    .option('--seed <n>', 'make the same sales again', number(0, 2 ** 31 - 1, true))
+    .action(
+      action(async ({ settings }, shell, own) => {
+        const { runProduce } = await import('./commands/produce.ts');
+        const { brokers, topic } = settings;
+        await runProduce({ brokers, topic, ...own, json: shell.json } as never, shell);
+      }),
+    );
+
+  const topic = program.command('topic').description('make or show the topic');
+  withCommonFlags(topic.command('create'))
+    .description('create the topic and its dead-letter topic')
+    .option('--partitions <n>', 'partitions of each', number(1, 10_000, true), 3)
+    .option('--replication-factor <n>', 'replicas of each partition', number(1, 99, true), 1)
+    .action(
+      action(async ({ settings }, shell, own) => {
+        const { runTopicCreate } = await import('./commands/topic.ts');
+        await runTopicCreate(settings, own as never, shell);
+      }),
+    );
+  withCommonFlags(topic.command('describe'))
+    .description('show partitions, leaders, replicas and ISR')
+    .action(
+      action(async ({ settings }, shell) => {
+        const { runTopicDescribe } = await import('./commands/topic.ts');
+        await runTopicDescribe(settings, shell);
+      }),
+    );
+
+  const config = program.command('config').description('look at the configuration');
+  withCommonFlags(config.command('print'))
+    .description('print each value with its origin; secrets are masked')
+    .action(
+      action(async (resolved, shell) => {
+        const { runConfigPrint } = await import('./commands/config-print.ts');
+        runConfigPrint(resolved, shell);
+      }),
+    );
+  return program;
+}
+
+function format(name: string): string {
+  if (name !== 'json') throw new InvalidArgumentError('Known: json.');
+  return name;
+}
+
+async function main(): Promise<void> {
+  const program = build();
+  const everyCommand = [
+    program,
+    ...program.commands,
+    ...program.commands.flatMap((c) => c.commands),
+  ];
+  for (const command of everyCommand) command.exitOverride();
+  try {
+    await program.parseAsync();
+    process.exitCode = EXIT.done;
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;
+      return;
+    }
+    const { printError } = await import('./commands/shell.ts');
+    printError(error, process.stderr, !process.stderr.isTTY && process.argv.includes('--json'));
+    process.exitCode = error instanceof VendavalError ? error.exitCode : EXIT.failed;
+  }
+}
+
+await main();
