@@ -123,7 +123,8 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 data-loss guard, 4 verify found a diffe
       action(async ({ settings }, shell, own) => {
         const { runProduce } = await import('./commands/produce.ts');
         const { brokers, topic } = settings;
-        await runProduce({ brokers, topic, ...own, json: shell.json } as never, shell);
+        const { rate, count, format, seed } = own;
+        await runProduce({ brokers, topic, rate, count, format, seed, json: shell.json }, shell);
       }),
     );
 
@@ -135,7 +136,8 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 data-loss guard, 4 verify found a diffe
     .action(
       action(async ({ settings }, shell, own) => {
         const { runTopicCreate } = await import('./commands/topic.ts');
-        await runTopicCreate(settings, own as never, shell);
+        const { partitions, replicationFactor } = own;
+        await runTopicCreate(settings, { partitions, replicationFactor }, shell);
       }),
     );
   withCommonFlags(topic.command('describe'))
