@@ -6,6 +6,7 @@
  * (range, decimals) and timestamp; last, in `judgeSale`, the limit on categories. Lateness and
  * the future are others' to judge. SaleScanner must agree with it on every input.
  */
+import { isUtf8 } from 'node:buffer';
 import { messageOf } from '../lib/errors.ts';
 import { memberSource } from './json-source.ts';
 import { centavosOf, VALOR_DECIMALS, VALOR_OUT_OF_RANGE } from './money.ts';
@@ -38,9 +39,6 @@ const FIELD_TYPES = [
   ['timestamp', 'string'],
 ] as const;
 
-// A byte order mark is kept, so that JSON.parse refuses it.
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
 /** `parseSale`, and then the category's id: `categories.intern` sees valid sales only. */
 export function judgeSale(
   value: Uint8Array | null,
@@ -60,15 +58,12 @@ export function judgeSale(
 export function parseSale(value: Uint8Array | null, rules: SaleRules): ValidSale | RejectedSale {
   if (value === null) return rejected('not_json', 'the record has no value (a tombstone)');
   if (value.length === 0) return rejected('not_json', 'the value is empty');
-  let json: string;
-  try {
-    json = decoder.decode(value);
-  } catch {
-    return rejected('not_json', 'the value is not UTF-8');
-  }
+  const bytes = Buffer.from(value.buffer, value.byteOffset, value.length);
+  if (!isUtf8(bytes)) return rejected('not_json', 'the value is not UTF-8');
   let sale: unknown;
   try {
-    sale = JSON.parse(json);
+    // A byte order mark stays in the text, and JSON.parse refuses it.
+    sale = JSON.parse(bytes.toString('utf8'));
   } catch (error) {
     // Whatever JSON.parse cannot take, too deep or too long included, is no JSON to us.
     return rejected('not_json', `the value is not JSON: ${messageOf(error)}`);
@@ -76,18 +71,19 @@ export function parseSale(value: Uint8Array | null, rules: SaleRules): ValidSale
   if (kindOf(sale) !== 'object') {
     return rejected('wrong_type', `the value is ${withArticle(kindOf(sale))}, not an object`);
   }
-  return checkFields(sale as Record<string, unknown>, json, rules);
+  return checkFields(sale as Record<string, unknown>, bytes, rules);
 }
 
 function checkFields(
   sale: Record<string, unknown>,
-  json: string,
+  json: Buffer,
   rules: SaleRules,
 ): ValidSale | RejectedSale {
   for (const [field, type] of FIELD_TYPES) {
     if (!Object.hasOwn(sale, field)) return rejected('missing_field', `${field} is missing`);
-    const kind = kindOf(sale[field]);
-    if (kind !== type) {
+    const value = sale[field];
+    if (typeof value !== type) {
+      const kind = kindOf(value);
       return rejected('wrong_type', `${field} is ${withArticle(kind)}, not ${withArticle(type)}`);
     }
   }

@@ -59,11 +59,11 @@ const EXTRA = 0;
 const ALL = ID | CATEGORIA | VALOR | TIMESTAMP;
 
 const FIELDS = [
-  [Buffer.from('id_pedido'), ID],
-  [Buffer.from('categoria'), CATEGORIA],
-  [Buffer.from('valor'), VALOR],
-  [Buffer.from('timestamp'), TIMESTAMP],
-] as const;
+  { name: Buffer.from('id_pedido'), field: ID },
+  { name: Buffer.from('categoria'), field: CATEGORIA },
+  { name: Buffer.from('valor'), field: VALOR },
+  { name: Buffer.from('timestamp'), field: TIMESTAMP },
+];
 
 export class SaleScanner {
   // NaN first, so that the engine keeps these as doubles from the start.
@@ -293,11 +293,18 @@ function twoDigits(bytes: Uint8Array, at: number): number {
   return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? 10 * tens + ones : Number.NaN;
 }
 
-function fieldNamed(bytes: Buffer, from: number, end: number): number {
-  for (const [name, field] of FIELDS) {
-    if (name.length === end - from && bytes.compare(name, 0, name.length, from, end) === 0) {
-      return field;
-    }
+/** The field whose name is bytes[from, end), for a key that is not followed by its colon. */
+function fieldNamed(bytes: Uint8Array, from: number, end: number): number {
+  for (let i = 0; i < FIELDS.length; i++) {
+    const { name, field } = FIELDS[i];
+    if (name.length === end - from && startsWith(bytes, from, name)) return field;
   }
   return EXTRA;
+}
+
+function startsWith(bytes: Uint8Array, from: number, text: Uint8Array): boolean {
+  for (let i = 0; i < text.length; i++) {
+    if (bytes[from + i] !== text[i]) return false;
+  }
+  return true;
 }

@@ -11,8 +11,8 @@ import { EVENT_TIME_MS_LIMIT } from './rules.ts';
 export const BAD_TIMESTAMP = -1;
 
 const TIMESTAMP =
-  /^(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d)(?::(\d\d)(?:\.(\d+))?)?([Zz]|[+-]\d\d(?::?\d\d)?)?$/;
-const MINUTE = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)$/;
+  /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::(\d\d)(?:\.(\d+))?)?([Zz]|[+-]\d\d(?::?\d\d)?)?$/;
+const MINUTE = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d$/;
 
 /** Years that no zone or offset (less than a day) can bring into the accepted range. */
 const YEAR_MIN = 1969;
@@ -25,27 +25,45 @@ const DAY_MS = 86_400_000;
 export function eventMsOf(text: string, zone: Zone): number {
   const match = TIMESTAMP.exec(text);
   if (match === null) return BAD_TIMESTAMP;
-  const [, minuteText, secondText = '00', fraction = '', offsetText = ''] = match;
-  const second = Number(secondText);
-  if (second > 59) return BAD_TIMESTAMP;
-  const localMs =
-    calendarMinuteMs(minuteText) + second * 1000 + Number(fraction.slice(0, 3).padEnd(3, '0'));
-  const eventMs = offsetText === '' ? zone.epochMs(localMs) : localMs - offsetMs(offsetText);
+  const secondMs = match[1] === undefined ? 0 : 1000 * twoDigits(match[1], 0);
+  if (secondMs >= MINUTE_MS) return BAD_TIMESTAMP;
+  const fraction = match[2] === undefined ? 0 : fractionMs(match[2]);
+  const localMs = minuteMs(text) + secondMs + fraction;
+  const eventMs = match[3] === undefined ? zone.epochMs(localMs) : localMs - offsetMs(match[3]);
   // NaN, from a date or an offset that does not exist, fails the comparison as well.
   return eventMs >= 0 && eventMs < EVENT_TIME_MS_LIMIT ? eventMs : BAD_TIMESTAMP;
 }
 
 /** `YYYY-MM-DD(T|t| )HH:MM` read as UTC; NaN when it is none or far outside the range. */
 export function calendarMinuteMs(text: string): number {
-  const match = MINUTE.exec(text);
-  if (match === null) return Number.NaN;
-  const [year, month, day, hour, minute] = match.slice(1).map(Number);
+  return MINUTE.test(text) ? minuteMs(text) : Number.NaN;
+}
+
+/** The same for a text that starts with digits and separators in the right places. */
+function minuteMs(text: string): number {
+  const year = 100 * twoDigits(text, 0) + twoDigits(text, 2);
+  const month = twoDigits(text, 5);
+  const day = twoDigits(text, 8);
+  const hour = twoDigits(text, 11);
+  const minute = twoDigits(text, 14);
   if (year < YEAR_MIN || year > YEAR_MAX || hour > 23 || minute > 59) return Number.NaN;
-  const ms = Date.UTC(year, month - 1, day, hour, minute);
-  const date = new Date(ms);
-  // Date.UTC carries what does not exist into the next month or year.
-  const exists = date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
-  return exists ? ms : Number.NaN;
+  if (month < 1 || month > 12 || day < 1 || day > daysIn(year, month)) return Number.NaN;
+  return Date.UTC(year, month - 1, day, hour, minute);
+}
+
+function daysIn(year: number, month: number): number {
+  if (month === 2) return (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0 ? 29 : 28;
+  return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
+}
+
+function twoDigits(text: string, at: number): number {
+  return 10 * (text.charCodeAt(at) - 48) + text.charCodeAt(at + 1) - 48;
+}
+
+/** Whole milliseconds of the digits after the point. */
+function fractionMs(digits: string): number {
+  if (digits.length >= 3) return Number(digits.slice(0, 3));
+  return Number(digits) * (digits.length === 1 ? 100 : 10);
 }
 
 /** East of Greenwich is positive; NaN when hours or minutes do not exist. */
