@@ -9,6 +9,7 @@ import type { Shell } from './commands/shell.ts';
 import { OPTIONS, type OptionKey } from './config/options.ts';
 import { OPTION_KEYS, type ResolvedSettings, resolveSettings } from './config/settings.ts';
 import { EXIT, messageOf, VendavalError } from './lib/errors.ts';
+import { parseDurationMs } from './lib/units.ts';
 
 const CONFIG_ENV = 'VENDAVAL_CONFIG';
 
@@ -128,6 +129,19 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 data-loss guard, 4 verify found a diffe
       }),
     );
 
+  withCommonFlags(program.command('demo'))
+    .description('everything at once, on embedded parts: broker, database, producer, engine')
+    .option('--real-time', 'windows of 1 minute and a delay of 2, as in production', false)
+    .option('--rate <n>', 'made-up sales a second', number(0.01, 100_000, false), 5)
+    .option('--duration <duration>', 'end by itself after so long, such as 30s', duration, 0)
+    .action(
+      action(async (resolved, shell, own) => {
+        const { runDemo } = await import('./commands/demo.ts');
+        const { realTime, rate, duration: durationMs } = own;
+        await runDemo(resolved, { realTime, rate, durationMs }, shell);
+      }),
+    );
+
   const topic = program.command('topic').description('make or show the topic');
   withCommonFlags(topic.command('create'))
     .description('create the topic and its dead-letter topic')
@@ -161,7 +175,13 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 data-loss guard, 4 verify found a diffe
   return program;
 }
 
-function format(name: string): string {
+function duration(text: string): number {
+  const ms = parseDurationMs(text);
+  if (Number.isNaN(ms)) throw new InvalidArgumentError('Expected a duration such as 30s or 5m.');
+  return ms;
+}
+
+function format(name: string): 'json' {
   if (name !== 'json') throw new InvalidArgumentError('Known: json.');
   return name;
 }
