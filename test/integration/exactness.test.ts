@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest';
+import { REASONS } from '../../src/sale/reasons.ts';
+import { sums } from '../parts/oracle.ts';
+import { makeSales, SILENT, WORKLOAD_CATEGORIES_MAX } from '../parts/sales.ts';
+import { Scene } from '../parts/scene.ts';
+
+const SEED = 20241129;
+const COUNT = 300_000;
+
+test('300,000 sales of a bad day come out exact, and counting them again changes nothing', async (t) => {
+  const scene = await Scene.make(t, { rules: { maxCategories: WORKLOAD_CATEGORIES_MAX } });
+  await scene.produce(makeSales({ seed: SEED, count: COUNT }));
+
+  const first = await scene.drain();
+  const oracle = await scene.expectExact();
+  const { counted, rejected } = sums(oracle);
+  expect(counted + rejected).toBe(COUNT);
+  expect(first.done).toMatchObject({ counted, rejected });
+
+  // The workload is what it says it is.
+  const reasons = new Set([...oracle.deadLetters.values()].map(({ reason }) => reason));
+  expect([...reasons].sort()).toEqual(REASONS.filter((name) => name !== 'valid').sort());
+  const totals = scene.db.collection('faturamento_tempo_real');
+  const silent = { janela_inicio: { $gte: new Date(SILENT.startMs), $lt: new Date(SILENT.endMs) } };
+  expect(await totals.countDocuments(silent)).toBe(0);
+  expect(await totals.countDocuments({ fechada: true })).toBeGreaterThan(40);
+  expect(await totals.countDocuments({ fechada: false })).toBeGreaterThan(0);
+
+  const before = await totals.find().sort({ _id: 1 }).toArray();
+  const second = await scene.drain();
+  expect(second.done).toMatchObject({ counted: 0, rejected: 0 });
+  expect(await totals.find().sort({ _id: 1 }).toArray()).toEqual(before);
+  await scene.expectExact();
+});

@@ -1,0 +1,158 @@
+/**
+ * The engine as a child process, as a user runs it in a pipe: JSON lines on standard output, text
+ * on standard error. Every wait is bounded, ends early when the process does, and says what the
+ * engine last said. Invariant: no child outlives its test, however that ended.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { sleep } from '../../src/lib/clock.ts';
+
+const MAIN = join(import.meta.dirname, '../../dist/main.js');
+const POLL_MS = 25;
+const SHOWN_LINES = 25;
+const WAIT_MS = 60_000;
+
+/** A test's context, or anything else that ends. */
+export interface Ending {
+  onTestFinished(action: () => Promise<void> | void): void;
+}
+
+/** One JSON line of the engine's. */
+export interface EngineLine {
+  readonly code: string;
+  readonly msg?: string;
+  readonly [field: string]: unknown;
+}
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export interface RunOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+}
+
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+export class EngineProcess {
+  readonly lines: EngineLine[] = [];
+  readonly exited: Promise<Exit>;
+  stdout = '';
+  stderr = '';
+  #child: ChildProcess;
+  #exit: Exit | null = null;
+  #rest = '';
+
+  /** Starts `vendaval` with these arguments. */
+  constructor(test: Ending, args: readonly string[], options: RunOptions = {}) {
+    const child = spawn(process.execPath, [MAIN, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...options.env },
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    });
+    this.#child = child;
+    running.add(child);
+    child.stdout!.setEncoding('utf8').on('data', (chunk: string) => this.#read(chunk));
+    child.stderr!.setEncoding('utf8').on('data', (chunk: string) => {
+      this.stderr += chunk;
+    });
+    this.exited = new Promise((resolve) => {
+      child.once('close', (code, signal) => {
+        running.delete(child);
+        this.#exit = { code, signal };
+        resolve(this.#exit);
+      });
+    });
+    test.onTestFinished(async () => {
+      await this.kill('SIGKILL');
+    });
+  }
+
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
+  get hasExited(): boolean {
+    return this.#exit !== null;
+  }
+
+  /** The last line, of a run that ended well. */
+  get done(): EngineLine | undefined {
+    return this.lines.find(({ code }) => code === 'done');
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    if (!this.#exit) this.#child.kill(signal);
+  }
+
+  /** Sends the signal and waits for the end. */
+  async kill(signal: NodeJS.Signals): Promise<Exit> {
+    this.signal(signal);
+    return this.exited;
+  }
+
+  has(code: string, text = ''): boolean {
+    return this.lines.some((line) => line.code === code && String(line.msg ?? '').includes(text));
+  }
+
+  /** Until the engine has said this; it may end with it. */
+  async says(code: string, text = '', limitMs = WAIT_MS): Promise<void> {
+    await this.until(() => this.has(code, text), `it says ${code} ${text}`, limitMs);
+  }
+
+  /** Polls until the condition holds; fails when the engine ends first, or the time is over. */
+  async until(
+    condition: () => boolean | Promise<boolean>,
+    what: string,
+    limitMs = WAIT_MS,
+  ): Promise<void> {
+    const deadlineMs = performance.now() + limitMs;
+    for (;;) {
+      const hadExited = this.#exit !== null;
+      if (await condition()) return;
+      if (hadExited) throw this.#failure(`ended before ${what}`);
+      if (performance.now() > deadlineMs)
+        throw this.#failure(`${limitMs} ms, and not yet: ${what}`);
+      await sleep(POLL_MS);
+    }
+  }
+
+  /** Waits for the end. */
+  async end(limitMs = WAIT_MS): Promise<Exit> {
+    await this.until(() => this.#exit !== null, 'it ends', limitMs);
+    return this.#exit!;
+  }
+
+  /** Waits for the end and throws unless it ended with 0. */
+  async endsWell(limitMs = WAIT_MS): Promise<this> {
+    const { code, signal } = await this.end(limitMs);
+    if (code !== 0) throw this.#failure(`ended with ${code ?? signal}`);
+    return this;
+  }
+
+  #failure(what: string): Error {
+    const tail = (text: string) => text.trimEnd().split('\n').slice(-SHOWN_LINES).join('\n');
+    return new Error(
+      `the engine (pid ${this.pid}): ${what}\n--- stdout\n${tail(this.stdout)}\n--- stderr\n${tail(this.stderr)}`,
+    );
+  }
+
+  #read(chunk: string): void {
+    this.stdout += chunk;
+    const lines = (this.#rest + chunk).split('\n');
+    this.#rest = lines.pop()!;
+    for (const line of lines) {
+      if (!line.startsWith('{')) continue;
+      try {
+        this.lines.push(JSON.parse(line));
+      } catch {
+        // Not a line of JSON: it stays in stdout, where a test can look for it.
+      }
+    }
+  }
+}

@@ -1,0 +1,142 @@
+/**
+ * One test's own topic, group and database on the shared servers (or servers of its own), and the
+ * engine's flags for them.
+ */
+import { type Db, MongoClient } from 'mongodb';
+import { inject } from 'vitest';
+import { type Ending, EngineProcess, type RunOptions } from './engine-process.ts';
+import { type ExactOptions, expectExact } from './exact.ts';
+import { DEFAULT_RULES, type Oracle, type OracleRules, readOracle } from './oracle.ts';
+import { createTopic, produceRecords, type RecordToProduce, uniqueName } from './topic.ts';
+
+const SELECTION_LIMIT_MS = 5000;
+
+export interface SceneOptions {
+  readonly partitions?: number;
+  readonly configs?: Readonly<Record<string, string>>;
+  readonly rules?: Partial<OracleRules>;
+  readonly brokers?: string;
+  readonly mongoUrl?: string;
+  /** Further flags of every engine. */
+  readonly flags?: Readonly<Record<string, string>>;
+}
+
+export interface Progress {
+  readonly partition: number;
+  readonly nextOffset: number;
+  readonly counted: number;
+  readonly rejected: number;
+  readonly owner: string;
+  readonly atEnd: boolean;
+}
+
+export class Scene {
+  readonly brokers: string;
+  readonly mongoUrl: string;
+  readonly topic: string;
+  readonly group = uniqueName('group');
+  readonly rules: OracleRules;
+  readonly db: Db;
+  readonly #test: Ending;
+  readonly #flags: Readonly<Record<string, string>>;
+
+  private constructor(test: Ending, topic: string, db: Db, options: SceneOptions) {
+    this.#test = test;
+    this.brokers = options.brokers ?? inject('kafkaBrokers');
+    this.mongoUrl = options.mongoUrl ?? inject('mongoUrl');
+    this.topic = topic;
+    this.db = db;
+    this.rules = { ...DEFAULT_RULES, ...options.rules };
+    this.#flags = options.flags ?? {};
+  }
+
+  static async make(test: Ending, options: SceneOptions = {}): Promise<Scene> {
+    const { partitions, configs } = options;
+    const topic = await createTopic(options.brokers ?? inject('kafkaBrokers'), uniqueName(), {
+      ...(partitions === undefined ? {} : { partitions }),
+      ...(configs === undefined ? {} : { configs }),
+    });
+    const client = new MongoClient(options.mongoUrl ?? inject('mongoUrl'), {
+      serverSelectionTimeoutMS: SELECTION_LIMIT_MS,
+      readConcern: { level: 'majority' },
+      useBigInt64: true,
+    });
+    test.onTestFinished(() => client.close());
+    return new Scene(test, topic, client.db(uniqueName('db')), options);
+  }
+
+  /** The engine's flags, with `extra` winning; a value of null leaves one out. */
+  flags(extra: Readonly<Record<string, string | null>> = {}): string[] {
+    const { windowMs, delayMs, futureToleranceMs, timeZone, maxCategories } = this.rules;
+    const all: Record<string, string | null> = {
+      brokers: this.brokers,
+      topic: this.topic,
+      group: this.group,
+      mongo: this.mongoUrl,
+      database: this.db.databaseName,
+      window: `${windowMs}ms`,
+      'watermark-delay': `${delayMs}ms`,
+      'future-tolerance': `${futureToleranceMs}ms`,
+      'time-zone': timeZone,
+      'max-categories': String(maxCategories),
+      http: 'off',
+      ...this.#flags,
+      ...extra,
+    };
+    return Object.entries(all).flatMap(([name, value]) =>
+      value === null ? [] : [`--${name}`, value],
+    );
+  }
+
+  engine(
+    extra: Readonly<Record<string, string | null>> = {},
+    options: RunOptions & { untilEnd?: boolean } = {},
+  ): EngineProcess {
+    const untilEnd = options.untilEnd ? ['--until-end'] : [];
+    return new EngineProcess(this.#test, ['engine', ...untilEnd, ...this.flags(extra)], options);
+  }
+
+  /** Runs an engine to the log's end; throws unless it ends with 0. */
+  drain(extra: Readonly<Record<string, string | null>> = {}): Promise<EngineProcess> {
+    return this.engine(extra, { untilEnd: true }).endsWell();
+  }
+
+  produce(records: readonly RecordToProduce[], config: Readonly<Record<string, unknown>> = {}) {
+    return produceRecords(this.brokers, this.topic, records, config);
+  }
+
+  oracle(): Promise<Oracle> {
+    return readOracle(this.brokers, this.topic, this.rules);
+  }
+
+  /** Every document, progress document and dead letter equals the oracle. */
+  async expectExact(options: Omit<ExactOptions, 'brokers' | 'db'> = {}): Promise<Oracle> {
+    const oracle = await this.oracle();
+    await expectExact(oracle, { brokers: this.brokers, db: this.db, ...options });
+    return oracle;
+  }
+
+  /** The progress documents as the majority has them, by partition. */
+  async progress(): Promise<Progress[]> {
+    const documents = await this.db
+      .collection<{ _id: string; [field: string]: unknown }>('progresso_particoes')
+      .find()
+      .toArray();
+    return documents
+      .map((document) => ({
+        partition: Number(document._id.split('/')[1]),
+        nextOffset: Number(document.proximo_offset),
+        counted: Number(document.contadas),
+        rejected: Object.values(document.rejeitadas as object).reduce((a, b) => a + Number(b), 0),
+        owner: String(document.dono),
+        atEnd: Boolean(document.no_fim),
+      }))
+      .sort((a, b) => a.partition - b.partition);
+  }
+
+  /** Records judged and durable. */
+  async judged(): Promise<number> {
+    const partitions = await this.progress();
+    return partitions.reduce((sum, { counted, rejected }) => sum + counted + rejected, 0);
+  }
+}
