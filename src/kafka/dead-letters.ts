@@ -25,7 +25,7 @@ export const DEAD_LETTER_HEADER = {
   offset: 'vendaval-offset',
   timestamp: 'vendaval-timestamp',
   key: 'vendaval-key',
-  /** Present when the record was too large to copy; its coordinates lead to it. */
+  /** Present when the record is too large to copy; its coordinates lead to it. */
   valueOmitted: 'vendaval-value-omitted',
 } as const;
 
@@ -34,11 +34,17 @@ export interface DeadLetter {
   readonly record: RejectedRecord;
 }
 
-interface DeliveryReport {
-  opaque?: unknown;
+type Header = Record<string, string | Buffer>;
+
+/** Each message's opaque: which letter it carries, and for whom. */
+interface Sending {
+  readonly letter: DeadLetter;
+  readonly batch: Batch;
+  /** Without value and original headers, because the topic takes no copy of this size. */
+  readonly isReduced: boolean;
 }
 
-/** What `send` waits for; each message carries it as its opaque. */
+/** What `send` waits for. */
 interface Batch {
   waiting: number;
   failure: { message: string } | null;
@@ -71,7 +77,9 @@ export class DeadLetterProducer {
       {},
     );
     this.#producer.on('event.error', (error) => onTrouble('E_KAFKA_CLIENT', error.message));
-    this.#producer.on('delivery-report', (error, report) => this.#delivered(error, report));
+    this.#producer.on('delivery-report', (error, report) =>
+      this.#delivered(error, report.opaque as Sending),
+    );
   }
 
   connect(): Promise<void> {
@@ -105,7 +113,7 @@ export class DeadLetterProducer {
   #produceFrom(letters: readonly DeadLetter[], start: number, batch: Batch): void {
     for (let i = start; i < letters.length; i++) {
       try {
-        this.#produce(letters[i], batch);
+        this.#produce({ letter: letters[i], batch, isReduced: false });
       } catch (error) {
         if ((error as { code?: number }).code === Kafka.CODES.ERRORS.ERR__QUEUE_FULL) {
           setTimeout(() => this.#produceFrom(letters, i, batch), POLL_MS);
@@ -119,39 +127,52 @@ export class DeadLetterProducer {
     }
   }
 
-  #produce({ partition, record }: DeadLetter, batch: Batch): void {
+  #produce(sending: Sending): void {
+    const { partition, record } = sending.letter;
     this.#producer.produce(
       this.#deadLetterTopic,
       null,
-      record.value,
+      sending.isReduced ? null : record.value,
       `${this.#topic}/${partition}/${record.offset}`,
       Date.now(),
-      batch,
-      this.#headers(partition, record) as unknown as Kafka.MessageHeader[],
+      sending,
+      this.#headers(sending) as unknown as Kafka.MessageHeader[],
     );
   }
 
-  #headers(partition: number, record: RejectedRecord): Record<string, string | Buffer>[] {
-    const headers: Record<string, string | Buffer>[] = decodeRecordHeaders(record.rawHeaders).map(
-      ({ name, value }) => ({ [name]: value ?? Buffer.alloc(0) }),
-    );
-    headers.push(
+  #headers({ letter: { partition, record }, isReduced }: Sending): Header[] {
+    const headers: Header[] = [
       { [DEAD_LETTER_HEADER.reason]: REASONS[record.reason] },
       { [DEAD_LETTER_HEADER.detail]: record.detail },
       { [DEAD_LETTER_HEADER.topic]: this.#topic },
       { [DEAD_LETTER_HEADER.partition]: String(partition) },
       { [DEAD_LETTER_HEADER.offset]: String(record.offset) },
       { [DEAD_LETTER_HEADER.timestamp]: String(record.timestampMs) },
-    );
+    ];
+    if (isReduced || record.valueOmitted)
+      headers.push({ [DEAD_LETTER_HEADER.valueOmitted]: 'true' });
+    if (isReduced) return headers;
     if (record.key !== null) headers.push({ [DEAD_LETTER_HEADER.key]: record.key });
-    if (record.valueOmitted) headers.push({ [DEAD_LETTER_HEADER.valueOmitted]: 'true' });
-    return headers;
+    const original = decodeRecordHeaders(record.rawHeaders);
+    return [
+      ...original.map(({ name, value }) => ({ [name]: value ?? Buffer.alloc(0) })),
+      ...headers,
+    ];
   }
 
-  #delivered(error: Kafka.LibrdKafkaError | null, report: DeliveryReport): void {
-    const batch = report.opaque as Batch | undefined;
-    if (!batch) return;
-    if (error) batch.failure ??= error;
+  #delivered(error: Kafka.LibrdKafkaError | null, sending: Sending): void {
+    const { batch, isReduced } = sending;
+    // The original fits in its topic, but with our headers it may not: its place must do.
+    if (error?.code === Kafka.CODES.ERRORS.ERR_MSG_SIZE_TOO_LARGE && !isReduced) {
+      try {
+        this.#produce({ ...sending, isReduced: true });
+        return;
+      } catch (failure) {
+        batch.failure ??= failure as Error;
+      }
+    } else if (error) {
+      batch.failure ??= error;
+    }
     if (--batch.waiting === 0) batch.settle();
   }
 
