@@ -127,11 +127,11 @@ export class PartitionAccumulator {
       cursor.position = end;
     }
     if (cursor.position !== head.end) throw corruptBatch(head.baseOffset, 'records do not fill it');
-    this.nextOffset = head.lastOffset + 1;
+    this.passBatch(head);
     return true;
   }
 
-  /** A batch without sales (control, or rolled back) was passed. */
+  /** Nothing more of the batch is to be judged: it is done, or a control or rolled-back one. */
   passBatch(head: BatchHead): void {
     this.nextOffset = Math.max(this.nextOffset, head.lastOffset + 1);
   }

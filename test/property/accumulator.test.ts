@@ -1,0 +1,304 @@
+/**
+ * A partition's sums are a pure function of a prefix of its log. Generated logs are judged here a
+ * second time by a few plain lines, and the accumulator must agree wherever deltas are frozen,
+ * however small they are, and wherever it was stopped and started again.
+ */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { PartitionTotals } from '../../src/coordinator/partition-totals.ts';
+import { BatchHead } from '../../src/kafka/record-batch.ts';
+import type { Register } from '../../src/mongo/totals-store.ts';
+import { readSnapshot } from '../../src/state/partition-region.ts';
+import type { LeaseStart } from '../../src/workers/lease-protocol.ts';
+import { PartitionAccumulator } from '../../src/workers/partition-accumulator.ts';
+import {
+  addSale,
+  Drained,
+  FROM_THE_START,
+  LIMITS,
+  RULES,
+  regionPair,
+  type Sums,
+  saleJson,
+} from '../parts/lease-regions.ts';
+import {
+  DEFAULT_TIMESTAMP_MS,
+  type RecordSpec,
+  recordBatch,
+} from '../parts/record-batch-builder.ts';
+
+const T = DEFAULT_TIMESTAMP_MS;
+const CATEGORIES = ['Casa', 'Livros', 'Eletrônicos', '家電'];
+const CATEGORY_LIMIT = 3;
+/** Room for one to three keys, and for one or two rejected records. */
+const TINY = { tableSlots: 4, rejectLogBytes: 320, categoryCount: CATEGORY_LIMIT };
+const ROOMY = { ...LIMITS, tableSlots: 1024, categoryCount: CATEGORY_LIMIT };
+
+/** A sale, or the text of something that is none. */
+type Entry = { categoria: string; centavos: number; eventMs: number } | { junk: string | null };
+
+interface LogBatch {
+  readonly baseOffset: number;
+  readonly lastOffset: number;
+  readonly entries: readonly { readonly offset: number; readonly entry: Entry }[];
+}
+
+const entries = fc.oneof(
+  {
+    weight: 9,
+    arbitrary: fc.record({
+      categoria: fc.constantFrom(...CATEGORIES),
+      centavos: fc.oneof(fc.nat(9), fc.nat(100_000_000_000)),
+      // Half of them in two windows, so that many meet in one register.
+      eventMs: fc
+        .oneof(fc.integer({ min: -5 * 60_000, max: 6 * 60_000 }), fc.nat(2 * 60_000 - 1))
+        .map((ms) => T + ms),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ junk: fc.constantFrom(null, '', 'lixo', '{"valor": 1}') }) },
+);
+
+/** Batches with gaps between and inside them. */
+const logs: fc.Arbitrary<LogBatch[]> = fc
+  .array(
+    fc.record({
+      gap: fc.constantFrom(0, 0, 0, 3),
+      tail: fc.constantFrom(0, 0, 2),
+      records: fc.array(fc.tuple(entries, fc.constantFrom(1, 1, 1, 4)), { maxLength: 12 }),
+    }),
+    { minLength: 1, maxLength: 8 },
+  )
+  .map((specs) => {
+    let next = 0;
+    return specs.map(({ gap, tail, records }) => {
+      const baseOffset = next + gap;
+      let offset = baseOffset - 1;
+      const placed = records.map(([entry, step]) => {
+        offset += step;
+        return { offset, entry };
+      });
+      const lastOffset = Math.max(offset, baseOffset) + tail;
+      next = lastOffset + 1;
+      return { baseOffset, lastOffset, entries: placed };
+    });
+  });
+
+const encode = ({ baseOffset, lastOffset, entries: list }: LogBatch): Buffer =>
+  recordBatch({
+    baseOffset,
+    lastOffset,
+    records: list.map(({ offset, entry }): RecordSpec => {
+      if ('junk' in entry) return { offset, value: entry.junk };
+      return { offset, value: saleJson(entry.categoria, entry.centavos, entry.eventMs) };
+    }),
+  });
+
+/** The rules, said once more. */
+function oracle(log: readonly LogBatch[]) {
+  const sums: Sums = {};
+  const rejections: string[] = [];
+  const categories: string[] = [];
+  let maxEventMs = -1;
+  let counted = 0;
+  for (const { offset, entry } of log.flatMap((batch) => batch.entries)) {
+    const reason = judge(entry);
+    if (reason !== null) rejections.push(`${offset} ${reason}`);
+  }
+  return { sums, rejections, categories, maxEventMs, counted };
+
+  function judge(entry: Entry): string | null {
+    if ('junk' in entry) return entry.junk?.startsWith('{') ? 'missing_field' : 'not_json';
+    const { categoria, centavos, eventMs } = entry;
+    if (!categories.includes(categoria)) {
+      if (categories.length === CATEGORY_LIMIT) return 'category_limit';
+      categories.push(categoria);
+    }
+    if (eventMs - T > 300_000) return 'future_timestamp';
+    const windowEnd = (Math.floor(eventMs / 60_000) + 1) * 60_000;
+    if (maxEventMs >= 0 && windowEnd <= maxEventMs - 120_000) return 'late';
+    counted++;
+    addSale(sums, `${Math.floor(eventMs / 60_000)}|${categoria}`, centavos);
+    maxEventMs = Math.max(maxEventMs, eventMs);
+    return null;
+  }
+}
+
+/** Adds one batch, asking `stalled` for a drained delta as often as needed. */
+function addBatch(accumulator: PartitionAccumulator, batch: Buffer, stalled: () => void): void {
+  const view = new DataView(batch.buffer, batch.byteOffset, batch.length);
+  const head = new BatchHead();
+  head.read(view, 0, batch.length);
+  for (let stalls = 0; !accumulator.addBatch(batch, view, head); stalls++) {
+    if (stalls > 100) throw new Error('a drained delta has no room');
+    stalled();
+  }
+}
+
+describe('PartitionAccumulator on generated logs', () => {
+  it('gives the same sums, rejects, categories and time wherever its deltas were frozen', () => {
+    const freezes = fc.infiniteStream(fc.boolean());
+    const limits = fc.constantFrom(TINY, ROOMY);
+    fc.assert(
+      fc.property(logs, freezes, limits, (log, freezeNow, size) => {
+        const region = regionPair(size);
+        const accumulator = new PartitionAccumulator(region.worker, RULES, FROM_THE_START);
+        const drained = new Drained();
+        const freeze = () => {
+          accumulator.writeSnapshot(0, false);
+          region.worker.freeze();
+          drained.take(region.coordinator);
+        };
+        for (const batch of log) {
+          addBatch(accumulator, encode(batch), freeze);
+          if (freezeNow.next().value) freeze();
+        }
+        freeze();
+        const expected = oracle(log);
+        expect(drained.sums).toEqual(expected.sums);
+        expect(drained.rejections).toEqual(expected.rejections);
+        expect(drained.categories).toEqual(expected.categories);
+        expect(drained.snapshot).toMatchObject({
+          counted: expected.counted,
+          maxEventMs: expected.maxEventMs,
+          nextOffset: log.at(-1)!.lastOffset + 1,
+        });
+        const rejected = drained.snapshot!.rejected.reduce((sum, count) => sum + count, 0);
+        expect(rejected).toBe(expected.rejections.length);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('has the same state after an offset from wherever below it the replay began', () => {
+    fc.assert(
+      fc.property(logs, fc.nat(), (log, at) => {
+        const whole = runFrom(log, FROM_THE_START, []);
+        const cut = at % (log.at(-1)!.lastOffset + 2);
+        // The state as of the last record below the cut, which may lie inside a batch.
+        const below = runFrom(
+          log.map((batch) => ({
+            ...batch,
+            entries: batch.entries.filter(({ offset }) => offset < cut),
+          })),
+          FROM_THE_START,
+          [],
+        );
+        const { maxEventMs, counted, rejected } = below.snapshot!;
+        const start = { ...FROM_THE_START, nextOffset: cut, maxEventMs, counted, rejected };
+        const rest = runFrom(log, start, below.categories);
+        expect(rest.snapshot).toEqual({ ...whole.snapshot, nextOffset: rest.snapshot!.nextOffset });
+        expect([...below.rejections, ...rest.rejections]).toEqual(whole.rejections);
+        expect(rest.categories).toEqual(whole.categories);
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
+
+function runFrom(log: readonly LogBatch[], start: LeaseStart, names: readonly string[]): Drained {
+  const region = regionPair(ROOMY, names);
+  const accumulator = new PartitionAccumulator(region.worker, RULES, start);
+  const drained = new Drained();
+  for (const batch of log) addBatch(accumulator, encode(batch), () => expect.fail('no room'));
+  accumulator.writeSnapshot(0, false);
+  region.worker.freeze();
+  drained.take(region.coordinator);
+  return drained;
+}
+
+/** What the database holds of one partition; writes obey its rules. */
+class Stored {
+  progress = { ...FROM_THE_START, nextOffset: 0, categories: [] as string[] };
+  readonly registers = new Map<
+    string,
+    Register & { readonly windowStartMs: number; readonly categoria: string }
+  >();
+
+  start(): LeaseStart {
+    const guards = [...this.registers.values()]
+      .filter(({ ate }) => ate > this.progress.nextOffset)
+      .map(({ windowStartMs, categoria, ate }) => ({
+        window: windowStartMs / RULES.windowMs,
+        categoria,
+        ate,
+      }));
+    return { ...this.progress, guards };
+  }
+
+  /** A partition's new registers; one that is not newer is refused. */
+  write(update: { windowStartMs: number; categoria: string; register: Register }): void {
+    const { windowStartMs, categoria, register } = update;
+    const key = `${windowStartMs / RULES.windowMs}|${categoria}`;
+    if (register.ate > (this.registers.get(key)?.ate ?? -1)) {
+      this.registers.set(key, { ...register, windowStartMs, categoria });
+    }
+  }
+}
+
+/** One owner: starts from what is stored, and says after which step of which checkpoint it dies. */
+interface Life {
+  readonly batches: number;
+  /** Which of the last checkpoint's registers are written; progress is not. */
+  readonly written: readonly boolean[];
+  readonly dies: boolean;
+}
+
+function live(stored: Stored, log: readonly LogBatch[], life: Life): void {
+  const region = regionPair(TINY, stored.progress.categories);
+  const accumulator = new PartitionAccumulator(region.worker, RULES, stored.start());
+  const contributions = [...stored.registers.values()].map((register) => ({
+    ...register,
+    register,
+  }));
+  const totals = new PartitionTotals(0, RULES.windowMs, contributions);
+  const checkpoint = (isLast: boolean) => {
+    accumulator.writeSnapshot(0, false);
+    region.worker.freeze();
+    const delta = region.coordinator.frozen!;
+    region.coordinator.dictionary.readNew();
+    const { nextOffset, maxEventMs, counted, rejected, dictionaryCount } = readSnapshot(delta);
+    const { dictionary } = region.coordinator;
+    const updates = totals.absorb(delta.table, (id) => dictionary.nameOf(id), nextOffset);
+    region.coordinator.release();
+    updates.forEach(({ windowStartMs, categoria, registers: [{ register }] }, i) => {
+      if (isLast && !life.written[i % life.written.length]) return;
+      stored.write({ windowStartMs, categoria, register });
+    });
+    if (isLast) return;
+    const categories = dictionary.names(dictionaryCount);
+    stored.progress = { nextOffset, maxEventMs, counted, rejected, guards: [], categories };
+  };
+  const todo = log.filter(({ lastOffset }) => lastOffset >= accumulator.nextOffset);
+  const passed = life.dies ? todo.slice(0, life.batches) : todo;
+  for (const batch of passed) addBatch(accumulator, encode(batch), () => checkpoint(false));
+  checkpoint(life.dies);
+}
+
+describe('registers, guards and replay together', () => {
+  const lives = fc.array(
+    fc.record({
+      batches: fc.integer({ min: 1, max: 4 }),
+      written: fc.array(fc.boolean(), { minLength: 1, maxLength: 4 }),
+      dies: fc.constant(true),
+    }),
+    { maxLength: 5 },
+  );
+
+  it("give the true totals though owners die between a checkpoint's registers and its progress", () => {
+    fc.assert(
+      fc.property(logs, lives, (log, deaths) => {
+        const stored = new Stored();
+        for (const life of deaths) live(stored, log, life);
+        live(stored, log, { batches: 0, written: [true], dies: false });
+        const expected = oracle(log);
+        const found: Sums = {};
+        for (const [key, { count, centavos, menor, maior }] of stored.registers) {
+          found[key] = { count, centavos: Number(centavos), menor, maior };
+        }
+        expect(found).toEqual(expected.sums);
+        expect(stored.progress.counted).toBe(expected.counted);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
