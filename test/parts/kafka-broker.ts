@@ -4,6 +4,7 @@
  * ever deleted for its age and no timestamp is too old or too far ahead, since tests write sales
  * of any time; a topic exists only when a test made it.
  */
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -113,8 +114,9 @@ function brokerError(what: string, log: string): VendavalError {
 }
 
 async function format(layout: Layout): Promise<void> {
-  // Kafka's ids are 16 bytes in URL-safe base 64.
-  const id = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('base64url');
+  // Kafka's ids are 16 bytes in URL-safe base 64. The first is 0, since an id that starts with a
+  // dash would be taken for an option.
+  const id = Buffer.from([0, ...randomBytes(15)]).toString('base64url');
   const tool = ['kafka.tools.StorageTool', 'format', '-t', id, '-c', layout.config];
   const java = ['-Xmx256m', '-XX:TieredStopAtLevel=1', '-cp', layout.classPath];
   const logging = '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn';
