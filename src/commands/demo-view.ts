@@ -63,6 +63,8 @@ export function renderTotals(rows: readonly WindowRow[], windowMs: number): stri
     head: ['window (UTC)', 'category', 'revenue', 'sales', ''].map((name) => pc.bold(name)),
     colAligns: ['left', 'left', 'right', 'right', 'left'],
     style: { head: [], border: ['dim'] },
+    // No line between rows: four windows must fit on a small terminal.
+    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
   });
   let previous = 0;
   for (const row of rows) {

@@ -152,8 +152,11 @@ async function runOn(
     // Whichever ends first ends the other: a failure of one is a failure of the demo.
     const both = [engine.run(), producing].map((part) => part.finally(() => ending.abort()));
     const results = await Promise.allSettled(both);
-    await view.show(engine, mongo);
+    clearInterval(timer);
+    view.close();
     for (const result of results) if (result.status === 'rejected') throw result.reason;
+    const { counted, rejected, windowsClosed } = engine.summary();
+    say(`${counted} sales counted, ${rejected} rejected, ${windowsClosed} totals closed`);
   } finally {
     clearInterval(timer);
     clearTimeout(end);
@@ -169,6 +172,7 @@ class DemoView {
   readonly #startedMs = performance.now();
   #notes: string[] = [];
   #isBusy = false;
+  #isClosed = false;
   #firstClosedMs: number | null = null;
   #lastCounted = 0;
   #lastMs = performance.now();
@@ -192,6 +196,7 @@ class DemoView {
       const rows = await newestTotals(mongo.db, this.#settings.collection);
       const closed = await closedCount(mongo.db, this.#settings.collection);
       if (closed > 0) this.#firstClosedMs ??= performance.now() - this.#startedMs;
+      if (this.#isClosed) return;
       const status = engine.status();
       this.#measure(status.partitions.reduce((total, p) => total + p.counted, 0));
       if (this.#shell.json) this.#print({ closed, rows, ...status });
@@ -246,6 +251,7 @@ class DemoView {
   }
 
   close(): void {
-    if (!this.#shell.json) logUpdate.done();
+    if (!this.#shell.json && !this.#isClosed) logUpdate.done();
+    this.#isClosed = true;
   }
 }

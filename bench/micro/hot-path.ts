@@ -1,0 +1,111 @@
+/**
+ * The pieces of the hot path without a socket: the table alone, the walk over batch heads with
+ * its checksums, and records to table as a worker does it. One core, fixed seed.
+ */
+import { crc32c } from '@node-rs/crc32';
+import { Bench } from 'tinybench';
+import { BatchHead, batchEnd, CRC_FROM } from '../../src/kafka/record-batch.ts';
+import { createRegion, CoordinatorRegion, WorkerRegion } from '../../src/state/partition-region.ts';
+import { PartitionAccumulator } from '../../src/workers/partition-accumulator.ts';
+import { recordBatch } from '../../test/parts/record-batch-builder.ts';
+import { randomFrom, saleText } from '../parts/workload.ts';
+
+export interface MicroRow {
+  readonly name: string;
+  readonly salesPerSecond: number;
+  readonly hash: string;
+}
+
+const SALES = 300_000;
+const SALES_PER_BATCH = 120;
+const LIMITS = { tableSlots: 8192, rejectLogBytes: 1 << 20, categoryCount: 100 };
+const RULES = {
+  windowMs: 60_000,
+  watermarkDelayMs: 120_000,
+  futureToleranceMs: 300_000,
+  timeZone: 'UTC',
+};
+
+function batches(): Buffer {
+  const random = randomFrom(7);
+  const list: Buffer[] = [];
+  for (let base = 0; base < SALES; base += SALES_PER_BATCH) {
+    const records = Array.from({ length: SALES_PER_BATCH }, (_, i) => ({
+      value: Buffer.from(saleText(random, base + i, SALES)),
+    }));
+    list.push(recordBatch({ baseOffset: base, records, timestampMs: Date.UTC(2024, 10, 29, 1) }));
+  }
+  // A response has bytes behind its last batch, and so has this.
+  return Buffer.concat([...list, Buffer.alloc(64)]);
+}
+
+/** Adds every batch as a fresh lease would; returns what the table then holds. */
+function accumulate(bytes: Buffer, view: DataView, end: number): string {
+  const buffer = createRegion(LIMITS, []);
+  const region = new WorkerRegion(buffer);
+  const start = { nextOffset: 0, maxEventMs: -1, counted: 0, rejected: [], guards: [] };
+  const accumulator = new PartitionAccumulator(region, RULES, start);
+  const head = new BatchHead();
+  for (let position = 0; ; ) {
+    const next = batchEnd(view, position, end);
+    if (next < 0) break;
+    head.read(view, position, next);
+    if (!accumulator.addBatch(bytes, view, head)) throw new Error('the table is full');
+    position = next;
+  }
+  accumulator.writeSnapshot(0, false);
+  region.freeze();
+  let count = 0;
+  let centavos = 0;
+  new CoordinatorRegion(buffer).frozen!.table.forEach((_window, _category, n, sum) => {
+    count += n;
+    centavos += sum;
+  });
+  return `${count} sales, ${centavos} centavos`;
+}
+
+function walk(bytes: Buffer, view: DataView, end: number): string {
+  const head = new BatchHead();
+  let records = 0;
+  for (let position = 0; ; ) {
+    const next = batchEnd(view, position, end);
+    if (next < 0) return `${records} records`;
+    if (crc32c(bytes.subarray(position + CRC_FROM, next)) !== view.getUint32(position + 17)) {
+      throw new Error('a checksum does not match');
+    }
+    head.read(view, position, next);
+    records += head.recordCount;
+    position = next;
+  }
+}
+
+function fillTable(region: WorkerRegion, keys: Int32Array): string {
+  const { table } = region.active;
+  table.clear();
+  let sum = 0;
+  for (let i = 0; i < keys.length; i++) {
+    if (!table.add(keys[i] >> 2, keys[i] & 3, i)) throw new Error('the table is full');
+    sum += i;
+  }
+  return `${table.size} keys, ${sum} centavos`;
+}
+
+export async function hotPathBench({ timeMs }: { timeMs: number }): Promise<MicroRow[]> {
+  const bytes = batches();
+  const end = bytes.length - 64;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const random = randomFrom(3);
+  const keys = Int32Array.from({ length: SALES }, () => Math.floor(random() * 80) + 115_000_000);
+  const region = new WorkerRegion(createRegion(LIMITS, []));
+  const hashes = new Map<string, string>();
+  const bench = new Bench({ time: timeMs, warmupTime: timeMs / 4 });
+  const add = (name: string, work: () => string) => bench.add(name, () => void hashes.set(name, work()));
+  add('table update', () => fillTable(region, keys));
+  add('batch walk with CRC-32C', () => walk(bytes, view, end));
+  add('batches to table: CRC left out, all rules on', () => accumulate(bytes, view, end));
+  await bench.run();
+  return bench.tasks.map(({ name, result }) => {
+    if (result.state !== 'completed') throw new Error(`${name}: ${result.state}`);
+    return { name, salesPerSecond: (SALES * 1000) / result.latency.p50, hash: hashes.get(name)! };
+  });
+}

@@ -1,0 +1,62 @@
+/** The benchmark's sales: fixed seed, three partitions, in order of time but for a little jitter. */
+import kafkajs from 'kafkajs';
+
+export const CATEGORIES = ['Eletronicos', 'Livros', 'Casa', 'Gamer'];
+export const PARTITIONS = 3;
+const START_MS = Date.UTC(2024, 10, 29, 0, 0, 0);
+/** Event time that the whole topic covers. */
+const SPAN_MS = 20 * 60_000;
+const BATCH = 10_000;
+
+/** A small generator of our own, so that the sales never change with a library. */
+export function randomFrom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+const hex = (random: () => number, digits: number) =>
+  Math.floor(random() * 16 ** digits)
+    .toString(16)
+    .padStart(digits, '0');
+
+/** The value of sale `index` of `count`, as Python's json.dumps spaces it. */
+export function saleText(random: () => number, index: number, count: number): string {
+  const id = `${hex(random, 8)}-${hex(random, 4)}-4${hex(random, 3)}-a${hex(random, 3)}-${hex(random, 12)}`;
+  const categoria = CATEGORIES[Math.floor(random() * CATEGORIES.length)];
+  const valor = (10 + Math.floor(random() * 499_001) / 100).toFixed(2);
+  const time = START_MS + Math.floor((index / count) * SPAN_MS) - Math.floor(random() * 5000);
+  const timestamp = new Date(Math.max(START_MS, time)).toISOString().slice(0, 19);
+  return `{"id_pedido": "${id}", "categoria": "${categoria}", "valor": ${valor}, "timestamp": "${timestamp}"}`;
+}
+
+/** Writes `count` sales, uncompressed, acknowledged by all. */
+export async function preload(
+  brokers: string,
+  topic: string,
+  count: number,
+  onProgress: (sent: number) => void,
+): Promise<void> {
+  const kafka = new kafkajs.Kafka({ brokers: [brokers], logLevel: kafkajs.logLevel.ERROR });
+  const admin = kafka.admin();
+  await admin.connect();
+  await admin.createTopics({ topics: [{ topic, numPartitions: PARTITIONS, replicationFactor: 1 }] });
+  await admin.disconnect();
+  const producer = kafka.producer();
+  await producer.connect();
+  const random = randomFrom(2024);
+  for (let start = 0; start < count; start += BATCH) {
+    const size = Math.min(BATCH, count - start);
+    const messages = Array.from({ length: size }, (_, i) => ({
+      partition: (start + i) % PARTITIONS,
+      value: saleText(random, start + i, count),
+    }));
+    await producer.send({ topic, messages, acks: -1 });
+    onProgress(start + size);
+  }
+  await producer.disconnect();
+}
