@@ -4,30 +4,38 @@
  * the pace waits. The sales come from sale-generator.ts, the lines from produce-output.ts; who
  * turns Ctrl+C into the signal is the caller.
  */
-import rdkafka from 'node-rdkafka';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type rdkafka from 'node-rdkafka';
 import { sleep, systemClock } from '../lib/clock.ts';
-import { EXIT, messageOf, VendavalError } from '../lib/errors.ts';
+import { EXIT, VendavalError } from '../lib/errors.ts';
+import {
+  connect,
+  disconnect,
+  openProducer,
+  type ProduceTarget,
+  tryProduce,
+} from './produce-client.ts';
 import { type ProduceOutput, type ProduceTotals, produceOutput } from './produce-output.ts';
 import { createSaleGenerator, type GeneratedSale } from './sale-generator.ts';
 
-const CONNECT_LIMIT_MS = 10_000;
 const FLUSH_LIMIT_MS = 10_000;
-const DISCONNECT_LIMIT_MS = 5000;
-/** As long as other clients try by default, and more than a broker's restart takes. */
-const DELIVERY_LIMIT_MS = 120_000;
 const POLL_MS = 10;
+/** Shortest sleep, and longest sending, between two turns of the event loop. */
 const TICK_MS = 10;
+/** Reports reach us a hundred for each turn; without a bound they would pile up in memory. */
+const OUTSTANDING_MAX = 20_000;
+const BATCH_MAX = 1000;
+/** Room is told by the delivery reports; this is only for the case that none comes. */
+const ROOM_POLL_MS = 200;
 const SUMMARY_MS = 1000;
 /** Above it nobody reads a line for each sale. */
 const LINES_PER_SECOND_MAX = 50;
 /** What a stall may owe: it is not made up for with a burst longer than this. */
 const DEBT_MS_MAX = 1000;
 const RATE_MAX = 1_000_000;
+const ALL_DOWN = /all broker connections are down/i;
 
-export interface ProduceOptions {
-  /** host:port, several separated by commas. */
-  readonly brokers: string;
-  readonly topic: string;
+export interface ProduceOptions extends ProduceTarget {
   /** Sales a second; default 2. */
   readonly rate?: number | undefined;
   /** How many to send; 0, the default, is endless. */
@@ -37,79 +45,17 @@ export interface ProduceOptions {
   readonly seed?: number | undefined;
   /** JSON lines in place of text. */
   readonly json?: boolean | undefined;
-  /** Settings of librdkafka, such as those for TLS and SASL; they win over the ones set here. */
-  readonly clientConfig?: Readonly<Record<string, unknown>> | undefined;
 }
 
 export interface ProduceIo {
   readonly out: NodeJS.WritableStream;
-  /** Ends the sending, not the waiting for what was sent. */
+  /** Ends the sending; what was sent is still waited for, but not long. */
   readonly signal: AbortSignal;
 }
 
 type Report = Pick<rdkafka.DeliveryReport, 'topic' | 'partition' | 'offset'> & {
   readonly opaque: GeneratedSale;
 };
-
-function openProducer(options: ProduceOptions): rdkafka.Producer {
-  try {
-    return new rdkafka.Producer({
-      'client.id': 'vendaval-produce',
-      'bootstrap.servers': options.brokers,
-      acks: -1,
-      'enable.idempotence': true,
-      'linger.ms': 5,
-      log_level: 0, // what matters comes as an event and is said in our words
-      dr_cb: true,
-      ...({ 'message.timeout.ms': DELIVERY_LIMIT_MS } as object),
-      ...options.clientConfig,
-    });
-  } catch (error) {
-    throw new VendavalError(`The Kafka client refused its settings: ${messageOf(error)}`, {
-      code: 'E_KAFKA_CONFIG',
-      hint: 'Check the settings given for the Kafka client.',
-      exitCode: EXIT.usage,
-      cause: error,
-    });
-  }
-}
-
-/** The topic must be there: as a producer, asking for it by name might create it. */
-async function connect(producer: rdkafka.Producer, options: ProduceOptions): Promise<void> {
-  const { brokers, topic } = options;
-  let metadata: rdkafka.Metadata;
-  try {
-    metadata = await new Promise((resolve, reject) => {
-      producer.connect({ allTopics: true, timeout: CONNECT_LIMIT_MS }, (error, answer) =>
-        error ? reject(error) : resolve(answer),
-      );
-    });
-  } catch (error) {
-    throw new VendavalError(`No Kafka broker answered at ${brokers}: ${messageOf(error)}`, {
-      code: 'E_BROKER_UNREACHABLE',
-      hint: 'Check that Kafka is running and that --brokers names it; "vendaval doctor" tells more.',
-      retryable: true,
-      cause: error,
-    });
-  }
-  const found = metadata.topics.find(({ name }) => name === topic);
-  if (found !== undefined && found.partitions.length > 0) return;
-  throw new VendavalError(`The topic "${topic}" does not exist at ${brokers}`, {
-    code: 'E_TOPIC_MISSING',
-    hint: 'Make it with "vendaval topic create", or name another with --topic.',
-  });
-}
-
-function disconnect(producer: rdkafka.Producer): Promise<void> {
-  if (!producer.isConnected()) return Promise.resolve();
-  return new Promise((resolve) => {
-    const giveUp = setTimeout(resolve, DISCONNECT_LIMIT_MS);
-    producer.disconnect(0, () => {
-      clearTimeout(giveUp);
-      resolve();
-    });
-  });
-}
 
 /** Counts what becomes of each sale, and says when there is room for more. */
 class Deliveries {
@@ -118,6 +64,8 @@ class Deliveries {
   failed = 0;
   valorCentavos = 0;
   #connectionLost = false;
+  #enough = 0;
+  #onRoom = () => {};
   readonly #output: ProduceOutput;
   readonly #eachLine: boolean;
 
@@ -126,12 +74,27 @@ class Deliveries {
     this.#eachLine = eachLine;
     producer.on('delivery-report', (error, report) => this.#settle(error, report as Report));
     producer.on('event.error', (error) => {
-      if (error.code === rdkafka.CODES.ERRORS.ERR__ALL_BROKERS_DOWN) this.#setLost(true);
+      // The event carries librdkafka's text and no code.
+      if (ALL_DOWN.test(error.message)) this.#setLost(true);
     });
   }
 
   get outstanding(): number {
     return this.sent - this.acknowledged - this.failed;
+  }
+
+  /** Resolves when half of what is outstanding has its report, or soon after. */
+  room(): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.#onRoom = () => {};
+        resolve();
+      };
+      const timer = setTimeout(done, ROOM_POLL_MS);
+      this.#enough = this.outstanding / 2;
+      this.#onRoom = done;
+    });
   }
 
   totals(): ProduceTotals {
@@ -140,6 +103,11 @@ class Deliveries {
   }
 
   #settle(error: rdkafka.LibrdKafkaError | null, report: Report): void {
+    this.#count(error, report);
+    if (this.outstanding <= this.#enough) this.#onRoom();
+  }
+
+  #count(error: rdkafka.LibrdKafkaError | null, report: Report): void {
     if (error) {
       this.failed++;
       // Failures come in thousands when a queue expires; the summary has their number.
@@ -162,24 +130,6 @@ class Deliveries {
   }
 }
 
-/** False when the client's queue is full. */
-function tryProduce(producer: rdkafka.Producer, topic: string, next: GeneratedSale): boolean {
-  try {
-    const value = Buffer.from(JSON.stringify(next.sale));
-    producer.produce(topic, null, value, null, null, next);
-    return true;
-  } catch (error) {
-    const { code } = error as rdkafka.LibrdKafkaError;
-    if (code === rdkafka.CODES.ERRORS.ERR__QUEUE_FULL) return false;
-    throw new VendavalError(`The Kafka client can't send any more: ${messageOf(error)}`, {
-      code: 'E_PRODUCE_FAILED',
-      hint: 'Start again; "vendaval doctor" checks the broker and the topic.',
-      retryable: true,
-      cause: error,
-    });
-  }
-}
-
 /** Sends until the count is reached or the signal comes. */
 async function sendAll(
   producer: rdkafka.Producer,
@@ -194,30 +144,40 @@ async function sendAll(
   const intervalMs = 1000 / rate;
   /** When the sale that is next is due, on the monotonic clock. */
   let dueMs = clock.monotonicMs();
-  let next = generate(clock.now());
+  /** A sale that found the queue full; it keeps its place and its time. */
+  let waiting: GeneratedSale | undefined;
   while (!signal.aborted && deliveries.sent < limit) {
     const nowMs = clock.monotonicMs();
     dueMs = Math.max(dueMs, nowMs - DEBT_MS_MAX);
-    while (dueMs <= nowMs && deliveries.sent < limit) {
-      if (!tryProduce(producer, options.topic, next)) break;
+    let hasRoom = deliveries.outstanding < OUTSTANDING_MAX;
+    const most = Math.min(limit, deliveries.sent + BATCH_MAX);
+    while (hasRoom && dueMs <= nowMs && deliveries.sent < most) {
+      waiting ??= generate(clock.now());
+      hasRoom = tryProduce(producer, options.topic, waiting);
+      if (!hasRoom) break;
+      waiting = undefined;
       deliveries.sent++;
       dueMs += intervalMs;
-      next = generate(clock.now());
     }
-    if (deliveries.sent < limit) {
-      await sleep(Math.max(TICK_MS, dueMs - clock.monotonicMs()), signal);
-    }
+    if (deliveries.sent >= limit) break;
+    const restMs = dueMs - clock.monotonicMs();
+    if (!hasRoom) await deliveries.room();
+    else if (restMs > 0) await sleep(Math.max(TICK_MS, restMs), signal);
+    else await nextTurn();
+    producer.poll();
   }
 }
 
-/** Waits until every sale has its report, or the time is up: the rest is unknown. */
-async function settleAll(producer: rdkafka.Producer, deliveries: Deliveries): Promise<void> {
-  const deadline = systemClock.monotonicMs() + FLUSH_LIMIT_MS;
-  await new Promise<void>((resolve) => {
-    producer.flush(FLUSH_LIMIT_MS, () => resolve());
-  });
-  // The client has the answers now; they reach us a hundred for each turn of the event loop.
-  while (deliveries.outstanding > 0 && systemClock.monotonicMs() < deadline) {
+/**
+ * Waits until every sale has its report: each gets one, delivered or expired. After a stop the
+ * wait is short, and what has no report then is unknown.
+ */
+async function settleAll(deliveries: Deliveries, signal: AbortSignal): Promise<void> {
+  let deadlineMs = Number.POSITIVE_INFINITY;
+  while (deliveries.outstanding > 0) {
+    const nowMs = systemClock.monotonicMs();
+    if (signal.aborted) deadlineMs = Math.min(deadlineMs, nowMs + FLUSH_LIMIT_MS);
+    if (nowMs >= deadlineMs) return;
     await sleep(POLL_MS);
   }
 }
@@ -253,7 +213,7 @@ export async function runProduce(options: ProduceOptions, io: ProduceIo): Promis
     try {
       await sendAll(producer, deliveries, options, rate, io.signal);
     } finally {
-      await settleAll(producer, deliveries);
+      await settleAll(deliveries, io.signal);
       clearInterval(summary);
       output.ended(deliveries.totals());
     }
