@@ -10,6 +10,7 @@ import type { Settings } from '../config/options.ts';
 import type { ResolvedSettings } from '../config/settings.ts';
 import { maskUrl } from '../config/settings.ts';
 import { Engine } from '../coordinator/engine.ts';
+import type { EngineEvent } from '../coordinator/engine-events.ts';
 import { startEmbeddedBroker } from '../kafka/embedded-broker.ts';
 import { topicMetadata } from '../kafka/metadata.ts';
 import { createTopic } from '../kafka/topic-admin.ts';
@@ -131,7 +132,11 @@ async function runOn(
   say: (step: string) => void,
 ): Promise<void> {
   const view = new DemoView(settings, shell);
-  const onEvent = eventWriter(shell, (line) => view.note(line));
+  const write = eventWriter(shell, (line) => view.note(line));
+  // Under the table only what is wrong is worth a line.
+  const onEvent = (event: EngineEvent) => {
+    if (shell.json || event.level !== 'info') write(event);
+  };
   const mongo = await openDatabase(settings, ending.signal, onEvent);
   let timer: NodeJS.Timeout | undefined;
   let end: NodeJS.Timeout | undefined;

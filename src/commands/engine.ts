@@ -4,8 +4,10 @@ import logUpdate from 'log-update';
 import pc from 'picocolors';
 import type { Settings } from '../config/options.ts';
 import { Engine } from '../coordinator/engine.ts';
-import type { EngineStatus } from '../coordinator/engine-events.ts';
+import type { EngineEvent, EngineStatus } from '../coordinator/engine-events.ts';
 import type { RunSummary } from '../coordinator/run-tally.ts';
+import { type StatusServer, startStatusServer } from '../dashboard/status-server.ts';
+import type { VendavalError } from '../lib/errors.ts';
 import { formatCount, humanDurationMs } from '../lib/units.ts';
 import { eventWriter, type Shell } from './shell.ts';
 import { openDatabase, openTopics } from './startup.ts';
@@ -29,12 +31,14 @@ export async function runEngine(
   const startedMs = performance.now();
   const mongo = await openDatabase(settings, shell.signal, onEvent);
   let timer: NodeJS.Timeout | undefined;
+  let server: StatusServer | null = null;
   try {
     await openTopics(settings, shell.signal, onEvent);
     const owner = `${hostname()}/${process.pid}`;
     const engine = new Engine({ settings, mongo, owner, untilEnd: options.untilEnd, onEvent });
     shell.signal.addEventListener('abort', () => engine.stop(), { once: true });
     if (shell.signal.aborted) return;
+    server = await openStatusServer(settings, () => engine.status(), onEvent);
     timer = setInterval(() => view.show(engine.status()), shell.json ? JSON_STATUS_MS : STATUS_MS);
     onEvent({
       level: 'info',
@@ -45,7 +49,26 @@ export async function runEngine(
   } finally {
     clearInterval(timer);
     view.close();
+    await server?.close();
     await mongo.close();
+  }
+}
+
+/** An engine without its page counts all the same. */
+async function openStatusServer(
+  settings: Settings,
+  status: () => EngineStatus,
+  onEvent: (event: EngineEvent) => void,
+): Promise<StatusServer | null> {
+  if (settings.http === null) return null;
+  try {
+    const server = await startStatusServer(settings.http, status);
+    onEvent({ level: 'info', code: 'status-server', message: `state at ${server.url}/api/live` });
+    return server;
+  } catch (error) {
+    const { code, message, hint } = error as VendavalError;
+    onEvent({ level: 'warn', code, message: `${message}. ${hint}` });
+    return null;
   }
 }
 

@@ -237,7 +237,7 @@ export const OPTIONS = {
     argument: 'host:port',
     env: 'HTTP_ADDRESS',
     defaultText: '127.0.0.1:4040',
-    text: 'address of the live page, or off',
+    text: "address of the engine's state over HTTP, or off",
     parse: httpAddress,
     format: (value) => (value === null ? 'off' : `${value.host}:${value.port}`),
   }),

@@ -87,7 +87,13 @@ export class PartitionManager {
       settleReleased,
     };
     this.#tenures.set(partition, tenure);
-    void this.#start(partition, tenure);
+    this.#begin(partition, tenure);
+  }
+
+  #begin(partition: number, tenure: Tenure): void {
+    this.#start(partition, tenure).catch((error) => {
+      this.#context.fatal(this.#context.asError(error));
+    });
   }
 
   /** Stops the lease; resolves when its last delta is durable, or the time is over. */
@@ -129,7 +135,8 @@ export class PartitionManager {
   async #start(partition: number, tenure: Tenure): Promise<void> {
     const recovered = await this.#recover(partition, tenure);
     if (!recovered || tenure.releasing) return;
-    const { context, rules } = { context: this.#context, rules: this.#context.rules };
+    const context = this.#context;
+    const { rules } = context;
     const { progress, contributions } = recovered;
     const limits = { ...DEFAULT_LIMITS, categoryCount: context.categoryLimit };
     const guards = contributions
@@ -222,7 +229,7 @@ export class PartitionManager {
       return;
     }
     this.#context.trouble('E_WORKER_DIED', message);
-    void this.#start(partition, tenure);
+    this.#begin(partition, tenure);
   }
 }
 

@@ -30,6 +30,7 @@ export interface ResponseReceiver {
 }
 
 export function connectionError(host: string, port: number, cause: unknown): VendavalError {
+  if (cause instanceof VendavalError) return cause;
   const code = codeOf(cause);
   const where = `${host}:${port}`;
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {

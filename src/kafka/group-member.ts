@@ -21,7 +21,7 @@ const POLL_WAIT_MS = 100;
 const POLL_PAUSE_MS = 5;
 
 export interface GroupHandler {
-  /** These partitions are ours now. */
+  /** These partitions are ours now, beside those that were; may be none. */
   assigned(partitions: number[]): void;
   /**
    * These partitions go to another member, which waits for the promise. Late is harmless: what
@@ -153,7 +153,7 @@ export class GroupMember {
     const { ERR__ASSIGN_PARTITIONS, ERR__REVOKE_PARTITIONS } = Kafka.CODES.ERRORS;
     if (error.code === ERR__ASSIGN_PARTITIONS) {
       this.#apply('assign', assignments);
-      if (partitions.length > 0 && !this.#isLeaving) this.#handler.assigned(partitions);
+      if (!this.#isLeaving) this.#handler.assigned(partitions);
     } else if (error.code === ERR__REVOKE_PARTITIONS) {
       const released = this.#isLeaving ? Promise.resolve() : this.#handler.revoked(partitions);
       void released
@@ -186,8 +186,18 @@ export class GroupMember {
         partition,
         CONNECT_TIMEOUT_MS,
         (error, range) => {
-          if (error) reject(new Error(messageOf(error)));
-          else resolve({ start: range.lowOffset, end: range.highOffset });
+          if (!error) return resolve({ start: range.lowOffset, end: range.highOffset });
+          reject(
+            new VendavalError(
+              `the log of ${this.#topic}/${partition} cannot be asked for its start: ${error.message}`,
+              {
+                code: 'E_BROKER_UNREACHABLE',
+                retryable: true,
+                cause: error,
+                hint: "Check that the partition's leader is up.",
+              },
+            ),
+          );
         },
       );
     });

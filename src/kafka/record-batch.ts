@@ -12,6 +12,7 @@ import type { AbortedTransaction } from './protocol/requests.ts';
 
 export const BATCH_HEAD_BYTES = 61;
 export const CRC_FROM = 21;
+const MAGIC_AT = 16;
 /** Offset and length, which the length does not count. */
 const LENGTH_PREFIX_BYTES = 12;
 
@@ -27,6 +28,10 @@ function int64At(view: DataView, position: number): number {
 
 /** Where the batch at `start` ends, or -1 when it does not lie whole before `end`. */
 export function batchEnd(view: DataView, start: number, end: number): number {
+  // Before the length and the checksum, which the old formats have elsewhere or shorter.
+  if (start + MAGIC_AT < end && isOldFormat(view.getInt8(start + MAGIC_AT))) {
+    throw unreadableFormat(int64At(view, start), view.getInt8(start + MAGIC_AT));
+  }
   if (start + BATCH_HEAD_BYTES > end) return -1;
   const length = view.getInt32(start + 8);
   if (length < BATCH_HEAD_BYTES - LENGTH_PREFIX_BYTES) {
@@ -36,14 +41,23 @@ export function batchEnd(view: DataView, start: number, end: number): number {
   return batchEndsAt > end ? -1 : batchEndsAt;
 }
 
-/** The offset after the last whole batch between `start` and `end`; `from` when there is none. */
+/**
+ * The offset after the last whole batch between `start` and `end`, or `from`, whichever is
+ * greater. Only a guess at what to fetch next: nothing is checked yet, and the scan, not this,
+ * meets a batch that cannot be read.
+ */
 export function nextFetchOffset(view: DataView, start: number, end: number, from: number): number {
   let next = from;
   let position = start;
   for (;;) {
-    const ends = batchEnd(view, position, end);
+    let ends: number;
+    try {
+      ends = batchEnd(view, position, end);
+    } catch {
+      return next;
+    }
     if (ends < 0) return next;
-    next = int64At(view, position) + view.getInt32(position + 23) + 1;
+    next = Math.max(next, int64At(view, position) + view.getInt32(position + 23) + 1);
     position = ends;
   }
 }
@@ -66,16 +80,8 @@ export class BatchHead {
   /** Reads the head at `start`; throws for formats that would give wrong numbers. */
   read(view: DataView, start: number, end: number): void {
     this.baseOffset = int64At(view, start);
-    const magic = view.getInt8(start + 16);
-    if (magic !== 2) {
-      throw new VendavalError(
-        `the batch at offset ${this.baseOffset} has message format v${magic}, and v2 is read`,
-        {
-          code: 'E_MESSAGE_FORMAT',
-          hint: 'Kafka 3.0 and newer write v2; rewrite the old segments or start after them.',
-        },
-      );
-    }
+    const magic = view.getInt8(start + MAGIC_AT);
+    if (magic !== 2) throw unreadableFormat(this.baseOffset, magic);
     this.crc = view.getUint32(start + 17);
     const attributes = view.getInt16(start + 21);
     this.lastOffset = this.baseOffset + view.getInt32(start + 23);
@@ -104,6 +110,18 @@ export class BatchHead {
       throw corruptBatch(this.baseOffset, `${this.recordCount} records`);
     }
   }
+}
+
+const isOldFormat = (magic: number) => magic === 0 || magic === 1;
+
+function unreadableFormat(offset: number, magic: number): VendavalError {
+  return new VendavalError(
+    `the batch at offset ${offset} has message format v${magic}, and v2 is read`,
+    {
+      code: 'E_MESSAGE_FORMAT',
+      hint: 'Kafka 3.0 and newer write v2; rewrite the old segments or start after them.',
+    },
+  );
 }
 
 export function corruptBatch(offset: number, what: string): VendavalError {
