@@ -101,8 +101,15 @@ export class FetchSession implements ResponseReceiver {
       this.#socket.destroy(new Error('the answer belongs to another request'));
       return;
     }
-    const buffer = this.#buffers[this.#turn];
-    this.#handler.fetched(decodeFetch(bytes, size, this.#request.version), buffer);
+    let response: FetchResponse;
+    try {
+      response = decodeFetch(bytes, size, this.#request.version);
+    } catch (error) {
+      // Thrown on from here, in the socket's callback, it would end the thread.
+      this.#socket.destroy(error);
+      return;
+    }
+    this.#handler.fetched(response, this.#buffers[this.#turn]);
   }
 
   closed(error: VendavalError): void {
