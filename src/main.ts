@@ -8,7 +8,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import type { Shell } from './commands/shell.ts';
 import { OPTIONS, type OptionKey } from './config/options.ts';
 import { OPTION_KEYS, type ResolvedSettings, resolveSettings } from './config/settings.ts';
-import { EXIT, messageOf, VendavalError } from './lib/errors.ts';
+import { codeOf, EXIT, messageOf, VendavalError } from './lib/errors.ts';
 import { parseDurationMs } from './lib/units.ts';
 
 const CONFIG_ENV = 'VENDAVAL_CONFIG';
@@ -104,7 +104,9 @@ Examples:
 Exit codes: 0 done, 1 failed, 2 usage, 3 data-loss guard, 4 verify found a difference`,
     );
 
-  withCommonFlags(program.command('engine', { isDefault: true }))
+  // A first word is a command: a mistyped one would else be an argument too many of the default.
+  const isDefault = process.argv[2] === undefined || process.argv[2].startsWith('-');
+  withCommonFlags(program.command('engine', { isDefault }))
     .description('count sales and keep the totals in MongoDB (the default command)')
     .option('--until-end', "drain to the log's present end, flush, commit, exit 0", false)
     .action(
@@ -200,6 +202,11 @@ async function main(): Promise<void> {
   } catch (error) {
     if (error instanceof CommanderError) {
       process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;
+      return;
+    }
+    // Stopped before there was anything to stop: as good an end as any other stop.
+    if (codeOf(error) === 'E_STOPPED') {
+      process.exitCode = EXIT.done;
       return;
     }
     const { printError } = await import('./commands/shell.ts');

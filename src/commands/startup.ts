@@ -9,7 +9,7 @@ import { requireTopic, topicMetadata } from '../kafka/metadata.ts';
 import { createTopic } from '../kafka/topic-admin.ts';
 import { Backoff } from '../lib/backoff.ts';
 import { sleep, systemClock } from '../lib/clock.ts';
-import { VendavalError } from '../lib/errors.ts';
+import { EXIT, VendavalError } from '../lib/errors.ts';
 import { connectMongo, type MongoConnection, mongoError } from '../mongo/connection.ts';
 import { pinSettings } from '../mongo/settings-store.ts';
 import { RULES_VERSION } from '../sale/rules.ts';
@@ -33,7 +33,8 @@ async function waitFor<T>(
     } catch (error) {
       const isPassing = error instanceof VendavalError && error.retryable;
       const leftMs = deadlineMs - systemClock.monotonicMs();
-      if (!isPassing || leftMs <= 0 || signal.aborted) throw error;
+      if (!isPassing || leftMs <= 0) throw error;
+      if (signal.aborted) throw stoppedWaiting(what, error);
       const left = `${Math.ceil(leftMs / 1000)} s left`;
       onEvent({
         level: 'warn',
@@ -43,6 +44,15 @@ async function waitFor<T>(
       await sleep(backoff.nextMs(), signal);
     }
   }
+}
+
+/** A stop that was asked for is no failure of what was waited for. */
+function stoppedWaiting(what: string, cause: VendavalError): VendavalError {
+  return new VendavalError(`stopped while waiting for ${what}: ${cause.message}`, {
+    code: 'E_STOPPED',
+    exitCode: EXIT.done,
+    cause,
+  });
 }
 
 export async function openDatabase(
