@@ -40,6 +40,13 @@ const RARE = [
   'Som',
 ];
 
+/** One plain sale, for tests that say exactly what is sent. */
+export function plainSale(eventMs: number, valor = '10.00', categoria = 'Casa'): string {
+  const id_pedido = '8c5b4a5e-0f6e-4f0e-9a55-0e9d3a3c7f11';
+  const timestamp = new Date(eventMs).toISOString();
+  return JSON.stringify({ id_pedido, categoria, valor: 0, timestamp }).replace(':0,', `:${valor},`);
+}
+
 export interface WorkloadOptions {
   readonly seed: number;
   readonly count: number;

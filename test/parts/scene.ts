@@ -7,7 +7,13 @@ import { inject } from 'vitest';
 import { type Ending, EngineProcess, type RunOptions } from './engine-process.ts';
 import { type ExactOptions, expectExact } from './exact.ts';
 import { DEFAULT_RULES, type Oracle, type OracleRules, readOracle } from './oracle.ts';
-import { createTopic, produceRecords, type RecordToProduce, uniqueName } from './topic.ts';
+import {
+  createTopic,
+  offsetRanges,
+  produceRecords,
+  type RecordToProduce,
+  uniqueName,
+} from './topic.ts';
 
 const SELECTION_LIMIT_MS = 5000;
 
@@ -110,8 +116,10 @@ export class Scene {
   }
 
   /** Every document, progress document and dead letter equals the oracle. */
-  async expectExact(options: Omit<ExactOptions, 'brokers' | 'db'> = {}): Promise<Oracle> {
-    const oracle = await this.oracle();
+  async expectExact(
+    options: Omit<ExactOptions, 'brokers' | 'db'> & { oracle?: Oracle } = {},
+  ): Promise<Oracle> {
+    const oracle = options.oracle ?? (await this.oracle());
     await expectExact(oracle, { brokers: this.brokers, db: this.db, ...options });
     return oracle;
   }
@@ -132,6 +140,16 @@ export class Scene {
         atEnd: Boolean(document.no_fim),
       }))
       .sort((a, b) => a.partition - b.partition);
+  }
+
+  /** Until every record that the log holds now is judged and durable. */
+  async untilDrained(engine: EngineProcess, limitMs?: number): Promise<void> {
+    const ends = await offsetRanges(this.brokers, this.topic);
+    const isDrained = async () => {
+      const progress = await this.progress();
+      return ends.every(({ partition, high }) => (progress[partition]?.nextOffset ?? -1) >= high);
+    };
+    await engine.until(isDrained, 'every record is durable', limitMs);
   }
 
   /** Records judged and durable. */

@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest';
+import { sleep } from '../../src/lib/clock.ts';
+import { seeded } from '../parts/random.ts';
+import { makeSales, WORKLOAD_CATEGORIES_MAX } from '../parts/sales.ts';
+import { Scene } from '../parts/scene.ts';
+import { SteadyProducer } from '../parts/steady-producer.ts';
+import { committedOffsets } from '../parts/topic.ts';
+
+const COUNT = 60_000;
+const STOPS = 4;
+
+test('SIGTERM at load ends with 0, all that was counted durable and committed, and nothing is counted again', async (t) => {
+  const scene = await Scene.make(t, { rules: { maxCategories: WORKLOAD_CATEGORIES_MAX } });
+  const producer = new SteadyProducer(t, scene, makeSales({ seed: 3, count: COUNT }), 500);
+  const random = seeded(3);
+  let counted = 0;
+  for (let stop = 0; stop < STOPS; stop++) {
+    const before = await scene.judged();
+    const engine = scene.engine();
+    await engine.says('engine-started');
+    producer.start(1 / (STOPS + 1));
+    await engine.until(async () => (await scene.judged()) > before, 'it gets further');
+    await sleep(random.between(0, 300));
+    engine.signal('SIGTERM');
+    await engine.endsWell();
+    await producer.stop();
+
+    const progress = await scene.progress();
+    const durable = progress.map(({ partition, nextOffset: offset }) => ({ partition, offset }));
+    expect(await committedOffsets(scene.brokers, scene.group, scene.topic)).toEqual(durable);
+    counted += Number(engine.done?.counted);
+    expect(progress.reduce((sum, one) => sum + one.counted, 0)).toBe(counted);
+    expect(engine.stderr).toBe('');
+  }
+  producer.start(1);
+  await producer.finish();
+  counted += Number((await scene.drain()).done?.counted);
+
+  // Not one dead letter came twice: nothing was judged again.
+  const oracle = await scene.expectExact({ mayRepeat: false });
+  expect(counted).toBe([...oracle.partitions.values()].reduce((sum, one) => sum + one.counted, 0));
+});
+
+test('SIGTERM before the parts are up ends at once, with 0', async (t) => {
+  const scene = await Scene.make(t);
+  const engine = scene.engine({ mongo: 'mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=200' });
+  await engine.says('E_MONGO_UNREACHABLE');
+  engine.signal('SIGTERM');
+  expect((await engine.end(15_000)).code).toBe(0);
+});

@@ -1,0 +1,62 @@
+/**
+ * Sends a workload piece by piece while a test does something else, so that the engine is always
+ * at work. Records keep their order. It ends with its test: a native producer that a worker leaves
+ * running crashes it.
+ */
+import type { Ending } from './engine-process.ts';
+import type { Scene } from './scene.ts';
+import type { RecordToProduce } from './topic.ts';
+
+export class SteadyProducer {
+  readonly #scene: Scene;
+  readonly #records: readonly RecordToProduce[];
+  readonly #pieceSize: number;
+  #next = 0;
+  #isStopped = false;
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(test: Ending, scene: Scene, records: readonly RecordToProduce[], pieceSize = 1000) {
+    test.onTestFinished(async () => {
+      await this.stop().catch(() => {});
+    });
+    this.#scene = scene;
+    this.#records = records;
+    this.#pieceSize = pieceSize;
+  }
+
+  /** How many the broker has confirmed. */
+  get sent(): number {
+    return this.#next;
+  }
+
+  /** Sends the next `share` of all records in the background. */
+  start(share: number): void {
+    const until = Math.min(
+      this.#records.length,
+      this.#next + Math.ceil(this.#records.length * share),
+    );
+    this.#isStopped = false;
+    this.#running = this.#running.then(() => this.#send(until));
+    // Told where it is awaited.
+    this.#running.catch(() => {});
+  }
+
+  /** Waits for what was started. */
+  finish(): Promise<void> {
+    return this.#running;
+  }
+
+  /** Ends after the present piece. */
+  stop(): Promise<void> {
+    this.#isStopped = true;
+    return this.#running;
+  }
+
+  async #send(until: number): Promise<void> {
+    while (this.#next < until && !this.#isStopped) {
+      const piece = this.#records.slice(this.#next, Math.min(until, this.#next + this.#pieceSize));
+      await this.#scene.produce(piece);
+      this.#next += piece.length;
+    }
+  }
+}
