@@ -1,7 +1,10 @@
 // Reads a demo's JSON lines and fails unless windows closed within 30 s and every sale shown adds up.
 import { readFileSync } from 'node:fs';
 
-const lines = readFileSync(process.argv[2], 'utf8').trim().split('\n').map((line) => JSON.parse(line));
+const lines = readFileSync(process.argv[2], 'utf8')
+  .trim()
+  .split('\n')
+  .map((line) => JSON.parse(line));
 const views = lines.filter(({ code }) => code === 'demo');
 const last = views.at(-1);
 const problems = [];

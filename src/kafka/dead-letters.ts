@@ -4,6 +4,7 @@
  * coordinates, so that a repeat after a crash can be told and the topic can be compacted.
  * `send` resolves only when every one is acknowledged by all in-sync replicas.
  */
+import { isUtf8 } from 'node:buffer';
 import Kafka from 'node-rdkafka';
 import { VendavalError } from '../lib/errors.ts';
 import { REASONS } from '../sale/reasons.ts';
@@ -15,6 +16,8 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const DELIVERY_TIMEOUT_MS = 30_000;
 const POLL_MS = 20;
 const CLOSE_TIMEOUT_MS = 5000;
+/** A delivery report's error has a text, and -1 for a code. */
+const TOO_LARGE = /message size too large/i;
 
 /** Names of our headers; the original ones are kept beside them. */
 export const DEAD_LETTER_HEADER = {
@@ -25,6 +28,8 @@ export const DEAD_LETTER_HEADER = {
   offset: 'vendaval-offset',
   timestamp: 'vendaval-timestamp',
   key: 'vendaval-key',
+  /** In front of the name of a header whose value is base64, since it is no text. */
+  base64: 'vendaval-base64-',
   /** Present when the record is too large to copy; its coordinates lead to it. */
   valueOmitted: 'vendaval-value-omitted',
 } as const;
@@ -34,7 +39,7 @@ export interface DeadLetter {
   readonly record: RejectedRecord;
 }
 
-type Header = Record<string, string | Buffer>;
+type Header = Record<string, string>;
 
 /** Each message's opaque: which letter it carries, and for whom. */
 interface Sending {
@@ -67,14 +72,13 @@ export class DeadLetterProducer {
       {
         ...clientConfig(options),
         'enable.idempotence': true,
-        acks: -1,
         'linger.ms': 2,
         'message.max.bytes': 100 * 1024 * 1024,
-        'message.timeout.ms': DELIVERY_TIMEOUT_MS,
         'queue.buffering.max.messages': 200_000,
         dr_cb: true,
       } as Kafka.ProducerGlobalConfig,
-      {},
+      // Settings of a topic are heeded here only.
+      { acks: -1, 'message.timeout.ms': DELIVERY_TIMEOUT_MS } as Kafka.ProducerTopicConfig,
     );
     this.#producer.on('event.error', (error) => onTrouble('E_KAFKA_CLIENT', error.message));
     this.#producer.on('delivery-report', (error, report) =>
@@ -152,18 +156,15 @@ export class DeadLetterProducer {
     if (isReduced || record.valueOmitted)
       headers.push({ [DEAD_LETTER_HEADER.valueOmitted]: 'true' });
     if (isReduced) return headers;
-    if (record.key !== null) headers.push({ [DEAD_LETTER_HEADER.key]: record.key });
+    if (record.key !== null) headers.push(header(DEAD_LETTER_HEADER.key, record.key));
     const original = decodeRecordHeaders(record.rawHeaders);
-    return [
-      ...original.map(({ name, value }) => ({ [name]: value ?? Buffer.alloc(0) })),
-      ...headers,
-    ];
+    return [...original.map(({ name, value }) => header(name, value)), ...headers];
   }
 
   #delivered(error: Kafka.LibrdKafkaError | null, sending: Sending): void {
     const { batch, isReduced } = sending;
     // The original fits in its topic, but with our headers it may not: its place must do.
-    if (error?.code === Kafka.CODES.ERRORS.ERR_MSG_SIZE_TOO_LARGE && !isReduced) {
+    if (error && TOO_LARGE.test(error.message) && !isReduced) {
       try {
         this.#produce({ ...sending, isReduced: true });
         return;
@@ -186,6 +187,14 @@ export class DeadLetterProducer {
       });
     });
   }
+}
+
+/** librdkafka's binding makes text of a header's value and cuts it at the first zero byte. */
+function header(name: string, value: Buffer | null): Header {
+  if (value === null) return { [name]: '' };
+  const isText = isUtf8(value) && !value.includes(0);
+  if (isText) return { [name]: value.toString('utf8') };
+  return { [`${DEAD_LETTER_HEADER.base64}${name}`]: value.toString('base64') };
 }
 
 function deadLetterError(topic: string, cause: { message: string }): VendavalError {
