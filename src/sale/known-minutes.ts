@@ -35,12 +35,13 @@ export class KnownMinutes {
     if (keys[key] === w0 && keys[key + 1] === w1 && keys[key + 2] === w2 && keys[key + 3] === w3) {
       return w0 !== 0 ? slot : -1;
     }
+    return this.#learn(bytes, view, at, slot);
+  }
+
+  #learn(bytes: Buffer, view: DataView, at: number, slot: number): number {
     const ms = calendarMinuteMs(bytes.toString('latin1', at, at + MINUTE_BYTES));
     if (Number.isNaN(ms)) return -1;
-    keys[key] = w0;
-    keys[key + 1] = w1;
-    keys[key + 2] = w2;
-    keys[key + 3] = w3;
+    for (let i = 0; i < 4; i++) this.#keys[4 * slot + i] = view.getInt32(at + 4 * i, true);
     this.#utcMs[slot] = ms;
     this.#zonedMs[slot] = this.#zone.minuteStartMs(ms);
     return slot;

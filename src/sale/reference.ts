@@ -51,7 +51,8 @@ export function judgeSale(
   if (categoryId === -1) {
     return rejected('category_limit', `categoria ${shown(sale.categoria)} is past the limit`);
   }
-  return { ...sale, categoryId };
+  const { categoria, valorCentavos, eventMs } = sale;
+  return { verdict: 'valid', categoria, valorCentavos, eventMs, categoryId };
 }
 
 /** `value` is a Kafka record's value; null is a tombstone. */
@@ -112,7 +113,8 @@ function checkCategory(categoria: string): RejectedSale | null {
   if (categoria.trim() === '') {
     return rejected('category_empty', `categoria ${shown(categoria)} is empty`);
   }
-  if (/\p{Surrogate}/u.test(categoria)) {
+  // Halves of a pair match the first expression as well, which is cheap and seldom true.
+  if (/[\ud800-\udfff]/.test(categoria) && /\p{Surrogate}/u.test(categoria)) {
     return rejected('category_malformed', `categoria ${shown(categoria)} has a lone surrogate`);
   }
   const bytes = Buffer.byteLength(categoria, 'utf8');

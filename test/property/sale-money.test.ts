@@ -20,7 +20,7 @@ const digits = fc.oneof(
   fc.constantFrom(0n, 1n, 99_999_999_999n, 100_000_000_000n, 100_000_000_001n, 10n ** 20n),
 );
 
-describe('centavosOf', () => {
+describe('centavosOf', { timeout: 120_000 }, () => {
   it('is exact for every spelling of a number', () => {
     fc.assert(
       fc.property(

@@ -111,9 +111,12 @@ function report(failing: Sequence): string {
   return `to keep it, write to test/corpus/sale/<name>.json:\n${JSON.stringify(corpusCase)}`;
 }
 
+/** Only against hanging: the machine may be busy. */
+const TIMEOUT_MS = 120_000;
+
 const corpusDir = new URL('../corpus/sale/', import.meta.url);
 
-describe('the scanner agrees with the reference', () => {
+describe('the scanner agrees with the reference', { timeout: TIMEOUT_MS }, () => {
   it.each(readdirSync(corpusDir).filter((name) => name.endsWith('.json')))(
     'on the kept case %s',
     (name) => {

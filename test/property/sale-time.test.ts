@@ -24,7 +24,7 @@ function oracle(text: string): number {
 /** Milliseconds in [0, EVENT_TIME_MS_LIMIT). */
 const instant = fc.integer({ min: 0, max: EVENT_TIME_MS_LIMIT - 1 });
 
-describe('eventMsOf', () => {
+describe('eventMsOf', { timeout: 120_000 }, () => {
   it('agrees with Date.parse where both read the text', () => {
     let shared = 0;
     fc.assert(

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { describe, expect, it } from 'vitest';
-import { closingQuote } from '../../../src/sale/words.ts';
+import { closingQuote, fourDigits, isPlain, word } from '../../../src/sale/words.ts';
 
 /** Where the string closes, its content starting at 1 in the buffer. */
 function close(content: string | Buffer, end?: number): number {
@@ -50,6 +50,42 @@ describe('closingQuote', () => {
           for (const fourth of [0x41, 0x80, 0xbf, 0xc0])
             check(Buffer.from([first, second, third, fourth]));
         }
+      }
+    }
+  });
+});
+
+describe('isPlain', () => {
+  it('takes # and above but the backslash, at each place of a text of any length', () => {
+    for (let length = 4; length < 14; length++) {
+      for (let at = 0; at < length; at++) {
+        for (let byte = 0; byte < 256; byte++) {
+          const bytes = Buffer.alloc(length + 2, '"');
+          bytes.fill('x', 1, length + 1);
+          bytes[at + 1] = byte;
+          const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+          const plain = byte > 34 && byte < 128 && byte !== 92;
+          if (isPlain(view, 1, length + 1) !== plain) expect([length, at, byte]).toBe(plain);
+        }
+      }
+    }
+  });
+});
+
+describe('fourDigits', () => {
+  it('reads every number of four digits', () => {
+    for (let n = 0; n < 10_000; n++) {
+      if (fourDigits(word(String(n).padStart(4, '0'))) !== n) expect(n).toBe(-1);
+    }
+  });
+
+  it('refuses any other byte at each place', () => {
+    for (let at = 0; at < 4; at++) {
+      for (let byte = 0; byte < 256; byte++) {
+        if (byte >= 48 && byte <= 57) continue;
+        const bytes = Buffer.from('9099');
+        bytes[at] = byte;
+        expect(fourDigits(bytes.readInt32LE(0))).toBe(-1);
       }
     }
   });
