@@ -4,6 +4,7 @@
  */
 import {
   type Db,
+  MongoBulkWriteError,
   MongoClient,
   MongoError,
   MongoServerError,
@@ -105,5 +106,7 @@ export function mongoError(error: unknown, url: string): VendavalError {
 
 function isNetwork(error: unknown): boolean {
   if (!(error instanceof MongoError)) return false;
+  // A bulk write hides what stopped it; without a code, that was not a server's answer.
+  if (error instanceof MongoBulkWriteError && error.code === undefined) return true;
   return /Network|PoolCleared|Timeout/.test(error.name) || codeOf(error).startsWith('ECONN');
 }
