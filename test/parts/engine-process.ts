@@ -10,6 +10,7 @@ import { sleep } from '../../src/lib/clock.ts';
 const MAIN = join(import.meta.dirname, '../../dist/main.js');
 const POLL_MS = 25;
 const SHOWN_LINES = 25;
+const SHOWN_LINE_LENGTH = 300;
 const WAIT_MS = 60_000;
 
 /** A test's context, or anything else that ends. */
@@ -136,7 +137,13 @@ export class EngineProcess {
   }
 
   #failure(what: string): Error {
-    const tail = (text: string) => text.trimEnd().split('\n').slice(-SHOWN_LINES).join('\n');
+    const tail = (text: string) =>
+      text
+        .trimEnd()
+        .split('\n')
+        .slice(-SHOWN_LINES)
+        .map((line) => line.slice(0, SHOWN_LINE_LENGTH))
+        .join('\n');
     return new Error(
       `the engine (pid ${this.pid}): ${what}\n--- stdout\n${tail(this.stdout)}\n--- stderr\n${tail(this.stderr)}`,
     );

@@ -70,6 +70,16 @@ export function uniqueName(prefix = 'sales'): string {
   return `${prefix}-${randomUUID().slice(0, 8)}`;
 }
 
+async function hasLeaders(
+  admin: ReturnType<Kafka['admin']>,
+  topic: string,
+  count: number,
+): Promise<boolean> {
+  const metadata = await admin.fetchTopicMetadata({ topics: [topic] }).catch(() => undefined);
+  const found = metadata?.topics[0]?.partitions ?? [];
+  return found.length === count && found.every(({ leader }) => leader >= 0);
+}
+
 /** Makes a topic and waits for its leaders. Returns its name. */
 export async function createTopic(
   brokers: string,
@@ -80,15 +90,20 @@ export async function createTopic(
     name,
     value,
   }));
-  await withAdmin(brokers, (admin) =>
-    admin.createTopics({
-      waitForLeaders: true,
+  const partitions = options.partitions ?? 3;
+  await withAdmin(brokers, async (admin) => {
+    await admin.createTopics({
+      // kafkajs would give up on a broker that has not heard of the new topic yet.
+      waitForLeaders: false,
       timeout: LIMIT_MS,
-      topics: [
-        { topic, numPartitions: options.partitions ?? 3, replicationFactor: 1, configEntries },
-      ],
-    }),
-  );
+      topics: [{ topic, numPartitions: partitions, replicationFactor: 1, configEntries }],
+    });
+    const deadline = performance.now() + LIMIT_MS;
+    while (!(await hasLeaders(admin, topic, partitions))) {
+      if (performance.now() > deadline) throw new Error(`the topic ${topic} got no leaders`);
+      await sleep(POLL_MS);
+    }
+  });
   return topic;
 }
 
