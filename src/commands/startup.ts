@@ -6,7 +6,7 @@
 import type { Settings } from '../config/options.ts';
 import type { EngineEvent } from '../coordinator/engine-events.ts';
 import { requireTopic, topicMetadata } from '../kafka/metadata.ts';
-import { createTopic } from '../kafka/topic-admin.ts';
+import { createTopic, DEAD_LETTER_TOPIC_CONFIG } from '../kafka/topic-admin.ts';
 import { Backoff } from '../lib/backoff.ts';
 import { sleep, systemClock } from '../lib/clock.ts';
 import { EXIT, VendavalError } from '../lib/errors.ts';
@@ -102,6 +102,7 @@ export async function openTopics(
       topic: deadLetterTopic,
       partitions: metadata.partitions.length,
       replicationFactor: Math.max(1, ...replicas),
+      config: DEAD_LETTER_TOPIC_CONFIG,
     });
     onEvent({ level: 'info', code: 'topic-created', message: `created "${deadLetterTopic}"` });
   }

@@ -4,7 +4,7 @@ import pc from 'picocolors';
 import type { Settings } from '../config/options.ts';
 import { requireTopic, topicMetadata } from '../kafka/metadata.ts';
 import type { TopicMetadata } from '../kafka/protocol/requests.ts';
-import { createTopic } from '../kafka/topic-admin.ts';
+import { createTopic, DEAD_LETTER_TOPIC_CONFIG } from '../kafka/topic-admin.ts';
 import type { Shell } from './shell.ts';
 
 export interface TopicCreateOptions {
@@ -20,7 +20,8 @@ export async function runTopicCreate(
   // Asked first: the admin client would try a broker that is not there for a long time.
   await topicMetadata(settings.brokers, settings.topic);
   for (const topic of [settings.topic, settings.deadLetterTopic]) {
-    const result = await createTopic(settings, { topic, ...options });
+    const config = topic === settings.deadLetterTopic ? DEAD_LETTER_TOPIC_CONFIG : {};
+    const result = await createTopic(settings, { topic, ...options, config });
     const partitions = requireTopic(await waitForTopic(settings, topic), topic).partitions.length;
     if (shell.json) shell.out.write(`${JSON.stringify({ topic, result, partitions })}\n`);
     else {

@@ -5,6 +5,9 @@ import { clientConfig, type KafkaClientOptions } from './client-config.ts';
 
 const ADMIN_TIMEOUT_MS = 10_000;
 
+/** A dead letter is the original and our headers: the greatest original must fit with them. */
+export const DEAD_LETTER_TOPIC_CONFIG = { 'max.message.bytes': String(2 * 1024 * 1024) } as const;
+
 export interface TopicSpec {
   readonly topic: string;
   readonly partitions: number;
