@@ -218,9 +218,10 @@ export class PartitionLease {
     const { recordsStart, recordsEnd } = response;
     const from = this.#accumulator.nextOffset;
     const next = nextFetchOffset(buffer.view, recordsStart, recordsEnd, from);
-    if (next <= from) this.#foundNothing(response, from, recordsEnd > recordsStart);
-    if (!this.#stopping) this.#session?.fetch(Math.max(next, from), this.#fetchBytes);
-    if (next <= from) return this.#publish();
+    const isEmpty = batchEnd(buffer.view, recordsStart, recordsEnd) < 0;
+    if (isEmpty) this.#foundNothing(response, from, recordsEnd > recordsStart);
+    if (!this.#stopping) this.#session?.fetch(next, this.#fetchBytes);
+    if (isEmpty) return this.#publish();
     this.#idle.reset();
     this.#setAtEnd(false);
     live[LIVE.bytesRead] += recordsEnd - recordsStart;
@@ -377,19 +378,20 @@ export class PartitionLease {
 }
 
 function outOfRange(where: string, offset: number, start: number, end: number): VendavalError {
-  const lost = offset < start;
-  return new VendavalError(
-    lost
-      ? `${where}: the next record to count is at offset ${offset}, but the log now starts at ` +
-          `${start}: ${start - offset} records were deleted before they were counted`
-      : `${where}: the next record to count is at offset ${offset}, but the log ends at ${end}: ` +
-          'it was cut back or made anew',
-    {
-      code: lost ? 'E_LOG_TRUNCATED' : 'E_LOG_REWOUND',
-      exitCode: EXIT.dataLossGuard,
-      hint:
-        'Nothing was skipped. Restore the records, or count what is left of the topic ' +
-        'into another database: --database <new name>.',
-    },
-  );
+  const isRewound = end >= 0 && offset > end;
+  const next = `${where}: the next record to count is at offset ${offset}`;
+  // Brokers leave the log's bounds out (-1) of this error.
+  const found =
+    start > offset
+      ? `the log now starts at ${start}: ${start - offset} records were deleted before they were counted`
+      : isRewound
+        ? `the log ends at ${end}: it was cut back or made anew`
+        : 'the log does not have it: it was deleted before it was counted, or the log was cut back';
+  return new VendavalError(`${next}, but ${found}`, {
+    code: isRewound ? 'E_LOG_REWOUND' : 'E_LOG_TRUNCATED',
+    exitCode: EXIT.dataLossGuard,
+    hint:
+      'Nothing was skipped. Restore the records, or count what is left of the topic ' +
+      'into another database: --database <new name>.',
+  });
 }
