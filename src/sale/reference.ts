@@ -64,7 +64,7 @@ export function parseSale(value: Uint8Array | null, rules: SaleRules): ValidSale
   let sale: unknown;
   try {
     // A byte order mark stays in the text, and JSON.parse refuses it.
-    sale = JSON.parse(bytes.toString('utf8'));
+    sale = parseJson(bytes.toString('utf8'));
   } catch (error) {
     // Whatever JSON.parse cannot take, too deep or too long included, is no JSON to us.
     return rejected('not_json', `the value is not JSON: ${messageOf(error)}`);
@@ -73,6 +73,17 @@ export function parseSale(value: Uint8Array | null, rules: SaleRules): ValidSale
     return rejected('wrong_type', `the value is ${withArticle(kindOf(sale))}, not an object`);
   }
   return checkFields(sale as Record<string, unknown>, bytes, rules);
+}
+
+/** JSON.parse without a stack trace in what it throws: nobody reads it, and it costs 10 µs. */
+function parseJson(text: string): unknown {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    return JSON.parse(text);
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
 }
 
 function checkFields(

@@ -18,6 +18,14 @@ describe('parseSale', () => {
     expect(detail).not.toMatch(/[\p{Cc}\p{Surrogate}]/u);
   });
 
+  it('leaves the stack traces of others alone', () => {
+    const limit = Error.stackTraceLimit;
+    parse('no JSON');
+    parse(saleText({}));
+    expect(Error.stackTraceLimit).toBe(limit);
+    expect(limit).toBeGreaterThan(0);
+  });
+
   it('takes a tombstone as no JSON', () => {
     expect(parseSale(null, rules)).toMatchObject({ reason: 'not_json' });
   });
