@@ -13,6 +13,7 @@ import { REASONS } from '../sale/reasons.ts';
 import { CategoryDictionary } from './category-dictionary.ts';
 import {
   LAYOUT_VERSION,
+  LIVE,
   LIVE_WORDS,
   MAGIC,
   type RegionLimits,
@@ -53,6 +54,10 @@ export function createRegion(limits: RegionLimits, names: readonly string[]): Sh
   words[WORD.rejectLogBytes] = limits.rejectLogBytes;
   words[WORD.categoryCount] = limits.categoryCount;
   words[WORD.magic] = MAGIC;
+  const live = new Float64Array(buffer, offsets.live, LIVE_WORDS);
+  // Not left to the worker: before its thread has started, 0 would be taken for an empty log's end.
+  live[LIVE.firstEndOffset] = -1;
+  live[LIVE.highWatermark] = -1;
   const dictionary = new CategoryDictionary(buffer, offsets, limits);
   for (const name of names) {
     assert(dictionary.intern(name) >= 0, 'the stored dictionary is within its limit');
