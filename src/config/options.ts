@@ -91,7 +91,10 @@ function httpAddress(value: string): HttpAddress | null {
 
 function timeZone(value: string): string {
   try {
-    return new Intl.DateTimeFormat('en-US', { timeZone: value }).resolvedOptions().timeZone;
+    // An offset is no zone: it knows no daylight saving, and Node versions differ on it.
+    if (/^[+-]/.test(value)) throw new RangeError();
+    new Intl.DateTimeFormat('en-US', { timeZone: value });
+    return value;
   } catch {
     throw new Error('expected a time zone such as UTC or America/Sao_Paulo');
   }
