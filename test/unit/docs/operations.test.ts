@@ -1,0 +1,45 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+
+const root = new URL('../../../', import.meta.url);
+const read = (path: string) => readFileSync(new URL(path, root), 'utf8');
+
+function codesIn(folder: string): Set<string> {
+  const files = readdirSync(new URL(folder, root), { recursive: true, encoding: 'utf8' });
+  const texts = files
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => read(`${folder}/${file}`));
+  return new Set(texts.join('\n').match(/(?<=')E_[A-Z_]+(?=')/g));
+}
+
+describe('the failure table', () => {
+  const documented = new Set(read('docs/OPERATIONS.md').match(/(?<=`)E_[A-Z_]+(?=`)/g));
+  const used = codesIn('src');
+
+  it('lists every code that a user can meet', () => {
+    expect([...used].filter((code) => !documented.has(code))).toEqual([]);
+  });
+
+  it('lists no code that is gone', () => {
+    expect([...documented].filter((code) => !used.has(code))).toEqual([]);
+  });
+});
+
+describe('the READMEs', () => {
+  it.each(['README.md', 'README.pt-BR.md'])('%s has both commands on its first screen', (path) => {
+    const firstScreen = read(path).split('\n').slice(0, 20).join('\n');
+    expect(firstScreen).toContain('npm ci && npm run demo');
+    expect(firstScreen).toContain('npm ci && npm test');
+  });
+
+  it('README.md names every option with its variable and default', async () => {
+    const { OPTIONS } = await import('../../../src/config/options.ts');
+    const readme = read('README.md');
+    for (const { flag, env, defaultText } of Object.values(OPTIONS)) {
+      const row = readme.split('\n').find((line) => line.startsWith(`| \`${flag}\``));
+      expect(row, flag).toBeDefined();
+      expect(row).toContain(`\`${env}\``);
+      if (defaultText !== '') expect(row).toContain(defaultText);
+    }
+  });
+});
