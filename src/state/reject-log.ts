@@ -50,6 +50,7 @@ export class RejectLog {
   readonly #bytes: Buffer;
   readonly #view: DataView;
   readonly #counts: Int32Array;
+  readonly #detail = Buffer.alloc(DETAIL_BYTES_MAX);
 
   constructor(buffer: SharedArrayBuffer, offsets: DeltaOffsets, limits: RegionLimits) {
     this.#bytes = Buffer.from(buffer, offsets.rejectLog, limits.rejectLogBytes);
@@ -66,7 +67,8 @@ export class RejectLog {
     reason: ReasonCode,
     detail: string,
   ): boolean {
-    const detailBytes = Buffer.from(detail, 'utf8').subarray(0, DETAIL_BYTES_MAX);
+    // Writes whole characters only.
+    const detailBytes = this.#detail.subarray(0, this.#detail.write(detail, 'utf8'));
     const parts = [
       [spans.keyStart, spans.keyEnd],
       [spans.valueStart, spans.valueEnd],
