@@ -5,7 +5,7 @@ import { makeSales, WORKLOAD_CATEGORIES_MAX } from '../parts/sales.ts';
 import { Scene } from '../parts/scene.ts';
 import { SteadyProducer } from '../parts/steady-producer.ts';
 
-const COUNT = 60_000;
+const COUNT = 30_000;
 
 /** Partitions whose last checkpoint this engine made. */
 async function ownedBy(scene: Scene, engine: EngineProcess): Promise<number[]> {
