@@ -1,6 +1,7 @@
 /**
- * A worker thread that adds so many sales to a region, and freezes whenever the other delta is free. It loads the TypeScript sources itself, so that no build is needed.
- * Each sale's key and value follow from its number alone.
+ * A worker thread that adds so many sales to a region, and freezes whenever the other delta is
+ * free. It loads the TypeScript sources itself, so that no build is needed. Each sale's key and
+ * value follow from its number alone.
  */
 import { workerData } from 'node:worker_threads';
 import { register } from 'tsx/esm/api';
