@@ -84,10 +84,17 @@ function usage(message: string, hint?: string): VendavalError {
   });
 }
 
+/** The user without the password; nothing of a login in which the two cannot be told apart. */
+function maskLogin(login: string): string {
+  const user = /^[^:/?#@]*(?=:|$)/.exec(login)?.[0];
+  if (user === undefined) return '***';
+  return user === login ? user : `${user}:***`;
+}
+
 /** The URL with user's password and every secret-looking parameter replaced by ***. */
 export function maskUrl(url: string): string {
   return url
-    .replace(/^([a-z+]+:\/\/[^:/?#@]*):.*@(?=[^@/?]*(?:[/?]|$))/, '$1:***@')
+    .replace(/^([a-z+]+:\/\/)(.*)@/, (_, scheme, login) => `${scheme}${maskLogin(login)}@`)
     .replace(
       /([?&](?:[^=&]*(?:password|secret|token|AWS_SESSION)[^=&]*|authMechanismProperties)=)[^&]*/gi,
       '$1***',

@@ -16,7 +16,8 @@ const UNIT_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_00
 export function parseDurationMs(text: string): number {
   const match = DURATION.exec(text.trim());
   if (!match) return Number.NaN;
-  const ms = Number(match[1]) * UNIT_MS[match[2]];
+  // 64.597 seconds are 64596.99999999999 ms to a double.
+  const ms = Number((Number(match[1]) * UNIT_MS[match[2]]).toFixed(6));
   return Number.isSafeInteger(ms) ? ms : Number.NaN;
 }
 
@@ -30,8 +31,9 @@ export function formatDurationMs(ms: number): string {
 
 /** A duration for reading, not for parsing: "320 ms", "4.2 s", "3 min 05 s", "2 h 10 min". */
 export function humanDurationMs(ms: number): string {
-  if (ms < 1000) return `${Math.round(ms)} ms`;
-  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
+  const tenths = Math.round(ms / 100);
+  if (Math.round(ms) < 1000) return `${Math.round(ms)} ms`;
+  if (tenths < 600) return `${(tenths / 10).toFixed(1)} s`;
   const seconds = Math.round(ms / 1000);
   const minutes = Math.floor(seconds / 60);
   if (minutes < 60) return `${minutes} min ${String(seconds % 60).padStart(2, '0')} s`;
