@@ -1,15 +1,20 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { sleep } from '../../src/lib/clock.ts';
+import { startEmbeddedDatabase } from '../../src/mongo/embedded-database.ts';
 import { CommitSampler } from '../parts/commit-sampler.ts';
 import { seeded } from '../parts/random.ts';
 import { makeSales, WORKLOAD_CATEGORIES_MAX } from '../parts/sales.ts';
 import { Scene } from '../parts/scene.ts';
 import { SteadyProducer } from '../parts/steady-producer.ts';
-import { uniqueName } from '../parts/topic.ts';
+import { committedOffsets, uniqueName } from '../parts/topic.ts';
 
 const SEED = 7;
 const COUNT = 100_000;
 const KILLS = 10;
+const KILLS_WITH_DATABASE = 6;
 /** From a moment at which the engine has got further, to its death. */
 const KILL_DELAY_MS_MAX = 400;
 
@@ -38,8 +43,7 @@ test('ten times killed in the middle, the engine ends with the same documents', 
     if ((await scene.judged()) < producer.sent) unfinished++;
     await producer.stop();
   }
-  producer.start(1);
-  await producer.finish();
+  await producer.sendRest();
   const last = await scene.drain();
   await sampler.stop();
 
@@ -52,4 +56,42 @@ test('ten times killed in the middle, the engine ends with the same documents', 
   );
   expect(sampler.ahead).toEqual([]);
   expect(sampler.samples).toBeGreaterThan(20);
+});
+
+test('killed together with its database, which forgets what was under way, it ends exact as well', async (t) => {
+  const storagePath = await mkdtemp(join(tmpdir(), 'vendaval-crash-'));
+  t.onTestFinished(() => rm(storagePath, { recursive: true, force: true }));
+  const startDatabase = async (port?: number) => {
+    const database = await startEmbeddedDatabase({ storagePath, port, syncOnCommit: true });
+    t.onTestFinished(() => database.kill('SIGKILL'));
+    return database;
+  };
+  let database = await startDatabase();
+  const scene = await Scene.make(t, {
+    mongoUrl: database.url,
+    rules: { maxCategories: WORKLOAD_CATEGORIES_MAX },
+    flags: { 'flush-interval': '10ms' },
+  });
+  const producer = new SteadyProducer(t, scene, makeSales({ seed: SEED, count: 20_000 }), 300);
+  const random = seeded(SEED);
+  for (let kill = 0; kill < KILLS_WITH_DATABASE; kill++) {
+    const group = uniqueName('group');
+    const before = await scene.judged();
+    const engine = scene.engine({ group });
+    await engine.says('engine-started');
+    producer.start(1 / (KILLS_WITH_DATABASE + 1));
+    await engine.until(async () => (await scene.judged()) > before, 'it gets further');
+    await sleep(random.between(0, KILL_DELAY_MS_MAX));
+    const dead = database.kill('SIGKILL');
+    await Promise.all([dead, engine.kill('SIGKILL'), producer.stop()]);
+
+    database = await startDatabase(database.port);
+    const progress = await scene.progress();
+    for (const { partition, offset } of await committedOffsets(scene.brokers, group, scene.topic)) {
+      expect(offset).toBeLessThanOrEqual(progress[partition].nextOffset);
+    }
+  }
+  await producer.sendRest();
+  await scene.drain();
+  await scene.expectExact({ mayRepeat: true });
 });

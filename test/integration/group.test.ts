@@ -4,6 +4,7 @@ import type { EngineProcess } from '../parts/engine-process.ts';
 import { makeSales, WORKLOAD_CATEGORIES_MAX } from '../parts/sales.ts';
 import { Scene } from '../parts/scene.ts';
 import { SteadyProducer } from '../parts/steady-producer.ts';
+import { committedOffsets, uniqueName } from '../parts/topic.ts';
 
 const COUNT = 30_000;
 
@@ -53,4 +54,34 @@ test('processes of one group share the partitions, come and go, and the document
   await scene.expectExact({ mayRepeat: true });
   expect(sampler.ahead).toEqual([]);
   expect(sampler.samples).toBeGreaterThan(20);
+});
+
+test('a process that wakes from a long pause and writes what is old by now changes nothing', async (t) => {
+  const scene = await Scene.make(t, { rules: { maxCategories: WORKLOAD_CATEGORIES_MAX } });
+  const sales = makeSales({ seed: 12, count: 4000 });
+  // In another group it owns the partitions as well, at once, as one that was given up would.
+  const group = uniqueName('paused');
+  const paused = scene.engine({ group, 'flush-interval': '6s' });
+  for (const partition of [0, 1, 2]) await paused.says('lease-started', `partition ${partition}`);
+  await scene.produce(sales.slice(0, 2000));
+  const committed = async () => {
+    const offsets = await committedOffsets(scene.brokers, group, scene.topic);
+    return offsets.map(({ offset }) => offset);
+  };
+  expect(await scene.judged()).toBe(0);
+  paused.signal('SIGSTOP');
+  await scene.produce(sales.slice(2000));
+  await scene.drain();
+  await scene.expectExact();
+
+  const before = await committed();
+  paused.signal('SIGCONT');
+  const hasWritten = async () => (await committed()).some((offset, i) => offset > before[i]);
+  await paused.until(hasWritten, 'it has written what it had');
+  const late = await committed();
+  await paused.kill('SIGKILL');
+  // It was behind: its write was a stale one.
+  const progress = await scene.progress();
+  expect(late.some((offset, i) => offset < progress[i].nextOffset)).toBe(true);
+  await scene.expectExact({ mayRepeat: true });
 });

@@ -32,13 +32,30 @@ test('SIGTERM at load ends with 0, all that was counted durable and committed, a
     expect(progress.reduce((sum, one) => sum + one.counted, 0)).toBe(counted);
     expect(engine.stderr).toBe('');
   }
-  producer.start(1);
-  await producer.finish();
+  await producer.sendRest();
   counted += Number((await scene.drain()).done?.counted);
 
   // Not one dead letter came twice: nothing was judged again.
   const oracle = await scene.expectExact({ mayRepeat: false });
   expect(counted).toBe([...oracle.partitions.values()].reduce((sum, one) => sum + one.counted, 0));
+});
+
+test('SIGTERM makes durable what no checkpoint had taken yet', async (t) => {
+  const scene = await Scene.make(t, { flags: { 'flush-interval': '1h' } });
+  const engine = scene.engine();
+  await engine.says('lease-started', 'partition 2');
+  await scene.produce(makeSales({ seed: 4, count: 600 }));
+  type Partitions = { counted: number; rejected: number }[];
+  const judged = () =>
+    ((engine.lines.findLast(({ code }) => code === 'status')?.partitions ?? []) as Partitions)
+      .map(({ counted, rejected }) => counted + rejected)
+      .reduce((a, b) => a + b, 0);
+  await engine.until(() => judged() === 600, 'it has judged all of them');
+  expect(await scene.judged()).toBe(0);
+  engine.signal('SIGTERM');
+  await engine.endsWell();
+  expect(await scene.judged()).toBe(600);
+  await scene.expectExact();
 });
 
 test('SIGTERM before the parts are up ends at once, with 0', async (t) => {

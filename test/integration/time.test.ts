@@ -117,7 +117,7 @@ describe.concurrent('windows close', () => {
     expect(sampler.reopened).toEqual([]);
   });
 
-  test('not while a partition still has a backlog to read', async (t) => {
+  test('not before the slowest partition has come as far', async (t) => {
     const scene = await Scene.make(t, { rules: SHORT, partitions: 2 });
     const startMs = Date.UTC(2024, 10, 29, 12);
     await scene.produce([

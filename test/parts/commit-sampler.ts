@@ -42,9 +42,15 @@ export class CommitSampler {
     try {
       while (!this.#isStopped) {
         const { topic } = this.#scene;
-        const [committed] = await admin.fetchOffsets({ groupId: this.#group, topics: [topic] });
+        const offsets = await admin
+          .fetchOffsets({ groupId: this.#group, topics: [topic] })
+          .catch((error) => {
+            // The group's coordinator is being found, or loads.
+            if (error.retriable) return [];
+            throw error;
+          });
         const progress = await this.#scene.progress();
-        for (const { partition, offset } of committed.partitions) {
+        for (const { partition, offset } of offsets[0]?.partitions ?? []) {
           if (Number(offset) < 0) continue;
           this.samples++;
           const durable = progress.find((one) => one.partition === partition)?.nextOffset ?? -1;

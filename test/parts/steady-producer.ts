@@ -46,6 +46,14 @@ export class SteadyProducer {
     return this.#running;
   }
 
+  /** Sends all that is left, at once. */
+  async sendRest(): Promise<void> {
+    await this.stop();
+    const rest = this.#records.slice(this.#next);
+    await this.#scene.produce(rest);
+    this.#next += rest.length;
+  }
+
   /** Ends after the present piece. */
   stop(): Promise<void> {
     this.#isStopped = true;
