@@ -1,0 +1,90 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { WindowCloser } from '../../../src/coordinator/window-closer.ts';
+import type { PartitionTime } from '../../../src/window/watermark.ts';
+
+const MINUTE = 60_000;
+const NOTHING = Number.POSITIVE_INFINITY;
+
+let times: (PartitionTime | null)[];
+let closed: number[];
+let closeFails: boolean;
+
+beforeEach(() => {
+  times = [];
+  closed = [];
+  closeFails = false;
+});
+
+function closer(): WindowCloser {
+  const progress = { readTimes: async () => times };
+  const totals = {
+    close: async (watermarkMs: number) => {
+      if (closeFails) throw new Error('no server');
+      closed.push(watermarkMs);
+      return 2;
+    },
+  };
+  return new WindowCloser(progress as never, totals as never, MINUTE);
+}
+
+const at = (closingWatermarkMs: number): PartitionTime => ({
+  partition: 0,
+  maxEventMs: closingWatermarkMs,
+  closingWatermarkMs,
+  atEnd: false,
+});
+
+describe('WindowCloser', () => {
+  it('closes nothing while there is no watermark', async () => {
+    const windows = closer();
+    times = [at(5 * MINUTE), null];
+    await windows.run(2, NOTHING);
+    expect(closed).toEqual([]);
+    expect(windows).toMatchObject({
+      watermarkMs: null,
+      hold: { kind: 'no-document', partition: 1 },
+    });
+  });
+
+  it('closes once for each window that the watermark passes', async () => {
+    const windows = closer();
+    for (const ms of [5 * MINUTE, 5 * MINUTE + 1, 6 * MINUTE - 1, 6 * MINUTE]) {
+      times = [at(ms)];
+      await windows.run(1, NOTHING);
+    }
+    expect(closed).toEqual([5 * MINUTE, 6 * MINUTE]);
+    expect(windows.closedCount).toBe(4);
+  });
+
+  it('never goes back, were it for a new partition or a slower one', async () => {
+    const windows = closer();
+    times = [at(5 * MINUTE)];
+    await windows.run(1, NOTHING);
+    for (const later of [[at(3 * MINUTE)], [at(9 * MINUTE), null], []]) {
+      times = later;
+      await windows.run(later.length, NOTHING);
+      expect(windows.watermarkMs).toBe(5 * MINUTE);
+    }
+    expect(closed).toEqual([5 * MINUTE]);
+  });
+
+  it('closes again when a document behind the watermark was written since', async () => {
+    const windows = closer();
+    times = [at(5 * MINUTE + 7)];
+    await windows.run(1, NOTHING);
+    await windows.run(1, 5 * MINUTE + 8);
+    expect(closed).toHaveLength(1);
+    await windows.run(1, 5 * MINUTE + 7);
+    expect(closed).toHaveLength(2);
+  });
+
+  it('tries again what failed', async () => {
+    const windows = closer();
+    times = [at(5 * MINUTE)];
+    closeFails = true;
+    await expect(windows.run(1, NOTHING)).rejects.toThrow('no server');
+    closeFails = false;
+    await windows.run(1, NOTHING);
+    expect(closed).toEqual([5 * MINUTE]);
+  });
+});
