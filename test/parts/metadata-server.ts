@@ -1,0 +1,110 @@
+/** A broker on 127.0.0.1 that speaks ApiVersions and Metadata v12 about one topic. */
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { apiVersionsResponse, unsignedVarint } from './fetch-server.ts';
+
+export interface TopicDescription {
+  error: number;
+  /** Hex. */
+  topicId: string;
+  /** Each partition's leader, by broker id; -1 for none. */
+  leaders: number[];
+}
+
+const int = (bytes: number) => (value: number) => {
+  const buffer = Buffer.alloc(bytes);
+  buffer.writeIntBE(value, 0, bytes);
+  return buffer;
+};
+const [int8, int16, int32] = [int(1), int(2), int(4)];
+const text = (value: string) =>
+  Buffer.concat([unsignedVarint(value.length + 1), Buffer.from(value)]);
+const list = (items: readonly Buffer[]) =>
+  Buffer.concat([unsignedVarint(items.length + 1), ...items]);
+const NO_TAGS = int8(0);
+const NULL = int8(0);
+
+export class MetadataServer {
+  topic: TopicDescription = { error: 0, topicId: '11'.repeat(16), leaders: [1, 2] };
+  answers = 0;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+
+  private constructor() {
+    this.#server = createServer((socket) => {
+      this.#sockets.add(socket);
+      socket.on('error', () => {});
+      socket.on('close', () => this.#sockets.delete(socket));
+      // The client sends one short request at a time.
+      socket.on('data', (request) => socket.write(this.#answer(request)));
+    });
+  }
+
+  static async start(port = 0): Promise<MetadataServer> {
+    const server = new MetadataServer();
+    server.#server.listen(port, '127.0.0.1');
+    await once(server.#server, 'listening');
+    return server;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+
+  #answer(request: Buffer): Buffer {
+    const correlationId = request.readInt32BE(8);
+    const isMetadata = request.readInt16BE(4) === 3;
+    const body = isMetadata
+      ? this.#metadata(correlationId)
+      : apiVersionsResponse(correlationId, [
+          [1, 0, 13],
+          [3, 0, 12],
+        ]);
+    if (isMetadata) this.answers++;
+    return Buffer.concat([int32(body.length), body]);
+  }
+
+  #metadata(correlationId: number): Buffer {
+    const { error, topicId, leaders } = this.topic;
+    const broker = (id: number) =>
+      Buffer.concat([int32(id), text(`host-${id}`), int32(9000 + id), NULL, NO_TAGS]);
+    const ids = list([int32(1), int32(2)]);
+    const partitions = leaders.map((leader, partition) =>
+      Buffer.concat([
+        int16(leader < 0 ? 5 : 0),
+        int32(partition),
+        int32(leader),
+        int32(40 + partition),
+        ids,
+        ids,
+        list([]),
+        NO_TAGS,
+      ]),
+    );
+    const topic = [
+      int16(error),
+      text('vendas'),
+      Buffer.from(topicId, 'hex'),
+      int8(0),
+      list(partitions),
+      int32(0),
+      NO_TAGS,
+    ];
+    return Buffer.concat([
+      int32(correlationId),
+      NO_TAGS,
+      int32(0),
+      list([broker(1), broker(2)]),
+      NULL,
+      int32(1),
+      list([Buffer.concat(topic)]),
+      NO_TAGS,
+    ]);
+  }
+}

@@ -1,0 +1,111 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { TopicWatch } from '../../../src/coordinator/topic-watch.ts';
+import { KAFKA_ERROR } from '../../../src/kafka/protocol/error-codes.ts';
+import { EXIT, type VendavalError } from '../../../src/lib/errors.ts';
+import { until } from '../../parts/lease-driver.ts';
+import { MetadataServer } from '../../parts/metadata-server.ts';
+
+let server: MetadataServer;
+let watch: TopicWatch | null;
+let changes: number;
+let troubles: VendavalError[];
+let fatals: VendavalError[];
+
+beforeEach(async () => {
+  server = await MetadataServer.start();
+  watch = null;
+  changes = 0;
+  troubles = [];
+  fatals = [];
+});
+
+afterEach(async () => {
+  watch?.stop();
+  await server.close();
+});
+
+async function start(): Promise<TopicWatch> {
+  watch = await TopicWatch.start(`127.0.0.1:${server.port}`, 'vendas', {
+    changed: () => changes++,
+    trouble: (error) => troubles.push(error),
+    fatal: (error) => fatals.push(error),
+  });
+  return watch;
+}
+
+/** Has the cluster asked now, and waits for the answer to be taken. */
+async function heard(topic: TopicWatch, condition: () => boolean): Promise<void> {
+  await until(() => {
+    topic.refreshSoon();
+    return condition();
+  }, 'the change is noticed');
+}
+
+describe('TopicWatch', () => {
+  it('knows id, partitions and leaders from its start', async () => {
+    const topic = await start();
+    expect(topic).toMatchObject({ topicId: '11'.repeat(16), partitionCount: 2 });
+    expect(topic.leaderOf(1)).toEqual({ host: 'host-2', port: 9002, epoch: 41 });
+  });
+
+  it('does not start without the topic, and says how to make it', async () => {
+    server.topic.error = KAFKA_ERROR.unknownTopicOrPartition;
+    await expect(start()).rejects.toMatchObject({
+      code: 'E_TOPIC_MISSING',
+      hint: expect.stringContaining('topic create'),
+    });
+  });
+
+  it('follows new partitions and moved leaders', async () => {
+    const topic = await start();
+    server.topic.leaders = [2, 2, 1];
+    await heard(topic, () => topic.partitionCount === 3);
+    expect(topic.leaderOf(0)).toMatchObject({ host: 'host-2' });
+    expect(changes).toBeGreaterThan(0);
+    expect(fatals).toEqual([]);
+  });
+
+  it('names some broker for a partition without a leader: it will say so itself', async () => {
+    server.topic.leaders = [-1];
+    expect((await start()).leaderOf(0)).toMatchObject({ host: 'host-1', epoch: 40 });
+  });
+
+  it('keeps what it knew when a broker answers with fewer partitions', async () => {
+    const topic = await start();
+    server.topic.leaders = [2];
+    const { answers } = server;
+    await heard(topic, () => server.answers >= answers + 2);
+    expect(topic.partitionCount).toBe(2);
+    expect(topic.leaderOf(0)).toMatchObject({ host: 'host-1' });
+  });
+
+  it('stops the engine when the topic was made anew', async () => {
+    const topic = await start();
+    server.topic.topicId = '22'.repeat(16);
+    await heard(topic, () => fatals.length > 0);
+    expect(fatals[0]).toMatchObject({ code: 'E_TOPIC_RECREATED', exitCode: EXIT.dataLossGuard });
+    expect(topic.topicId).toBe('11'.repeat(16));
+  });
+
+  it('reports brokers that do not answer, and goes on when they do', async () => {
+    const topic = await start();
+    const { port } = server;
+    await server.close();
+    await heard(topic, () => troubles.length > 0);
+    expect(troubles[0].code).toBe('E_BROKER_UNREACHABLE');
+    server = await MetadataServer.start(port);
+    server.topic.leaders = [1, 1, 1];
+    await heard(topic, () => topic.partitionCount === 3);
+  });
+
+  it('is not alarmed by one answer without the topic: a cluster may be restarting', async () => {
+    const topic = await start();
+    server.topic.error = KAFKA_ERROR.unknownTopicOrPartition;
+    await heard(topic, () => troubles.length > 0);
+    server.topic.error = 0;
+    const before = changes;
+    await heard(topic, () => changes > before);
+    expect(troubles[0].code).toBe('E_TOPIC_MISSING');
+    expect(fatals).toEqual([]);
+  });
+});
