@@ -57,7 +57,8 @@ function listen(server: Server, { host, port }: HttpAddress): Promise<void> {
 }
 
 function answer(request: IncomingMessage, response: ServerResponse, status: EngineStatus): void {
-  const path = new URL(request.url ?? '/', 'http://localhost').pathname;
+  // Not parsed as a URL: "//" is none, and what is thrown here would end the engine.
+  const path = (request.url ?? '/').split('?', 1)[0];
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return send(response, 405, { error: 'this is read-only' });
   }
