@@ -10,7 +10,7 @@ import {
   MongoServerError,
   MongoServerSelectionError,
 } from 'mongodb';
-import { codeOf, messageOf, VendavalError } from '../lib/errors.ts';
+import { codeOf, EXIT, messageOf, VendavalError } from '../lib/errors.ts';
 
 const CONNECT_TIMEOUT_MS = 5000;
 const SOCKET_TIMEOUT_MS = 60_000;
@@ -40,11 +40,7 @@ export async function connectMongo(url: string, database: string): Promise<Mongo
       useBigInt64: true,
     });
   } catch (error) {
-    throw new VendavalError(`the MongoDB URL cannot be used: ${messageOf(error)}`, {
-      code: 'E_MONGO_URL',
-      cause: error,
-      hint: 'Write it as mongodb://user:password@host:27017/?authSource=admin',
-    });
+    throw urlError(error);
   }
   try {
     await client.connect();
@@ -53,8 +49,21 @@ export async function connectMongo(url: string, database: string): Promise<Mongo
     return { client, db, close: () => client.close() };
   } catch (error) {
     await client.close().catch(() => {});
-    throw mongoError(error, url);
+    // A certificate's file, which the driver opens only now, and what is in it.
+    const isFile =
+      !(error instanceof MongoError) && /^E(NOENT|ACCES|ISDIR|RR_)/.test(codeOf(error));
+    throw isFile ? urlError(error) : mongoError(error, url);
   }
+}
+
+function urlError(error: unknown): VendavalError {
+  // The driver quotes what it takes for a host, which in a URL without "@" is the password.
+  const why = messageOf(error).replace(/parse .* with URL/s, 'parse its hosts');
+  return new VendavalError(`the MongoDB URL cannot be used: ${why}`, {
+    code: 'E_MONGO_URL',
+    exitCode: EXIT.usage,
+    hint: 'Write it as mongodb://user:password@host:27017/?authSource=admin',
+  });
 }
 
 /** host:port list of a MongoDB URL, without user and password. */
@@ -81,7 +90,7 @@ export function mongoError(error: unknown, url: string): VendavalError {
       hint: 'Give the user the readWrite role on the database.',
     });
   }
-  if (error instanceof MongoServerSelectionError || isNetwork(error)) {
+  if (error instanceof MongoServerSelectionError || isNetwork(error) || isLookup(error)) {
     return new VendavalError(`MongoDB at ${hosts} does not answer: ${messageOf(error)}`, {
       code: 'E_MONGO_UNREACHABLE',
       retryable: true,
@@ -102,6 +111,11 @@ export function mongoError(error: unknown, url: string): VendavalError {
     cause: error,
     hint: "See the server's log.",
   });
+}
+
+/** Looking up mongodb+srv:// fails as Node's DNS does, without an error of the driver's. */
+function isLookup(error: unknown): boolean {
+  return error instanceof Error && /^query/.test((error as NodeJS.ErrnoException).syscall ?? '');
 }
 
 function isNetwork(error: unknown): boolean {
