@@ -5,7 +5,7 @@
  */
 import type { DeadLetterProducer } from '../kafka/dead-letters.ts';
 import { Backoff } from '../lib/backoff.ts';
-import { sleep } from '../lib/clock.ts';
+import { endsBefore, sleep } from '../lib/clock.ts';
 import type { CommitPermit } from '../lib/commit-permit.ts';
 import type { VendavalError } from '../lib/errors.ts';
 import type { ProgressStore } from '../mongo/progress-store.ts';
@@ -73,7 +73,8 @@ export class Checkpointer {
     const backoff = new Backoff(BACKOFF_MIN_MS, BACKOFF_MAX_MS);
     for (;;) {
       try {
-        await step();
+        // A database that hangs must not hold up a stop; should the write still land, it is right.
+        if (!(await endsBefore(step(), giveUp))) return false;
         if (backoff.attempts > 0) this.#watcher.recovered();
         return true;
       } catch (error) {

@@ -23,3 +23,18 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
     signal?.addEventListener('abort', done, { once: true });
   });
 }
+
+/**
+ * Waits for the work, but no longer than until the signal is aborted; how the work then ends is of
+ * no more interest.
+ *
+ * @returns whether the work came to its end
+ */
+export function endsBefore(work: Promise<unknown>, signal: AbortSignal): Promise<boolean> {
+  return new Promise<boolean>((resolve, reject) => {
+    const stop = () => resolve(false);
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop, { once: true });
+    work.then(() => resolve(true), reject).finally(() => signal.removeEventListener('abort', stop));
+  });
+}
