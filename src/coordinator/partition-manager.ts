@@ -108,6 +108,7 @@ export class PartitionManager {
     await Promise.race([tenure.released, sleep(timeoutMs, timeout.signal)]);
     timeout.abort();
     // What was not made durable in time is counted again by the next owner.
+    tenure.owned?.lease.abandon();
     this.#forget(partition, tenure);
   }
 

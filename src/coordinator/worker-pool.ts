@@ -19,7 +19,7 @@ import type {
 /** Most leases that one thread can be given; far more than partitions in a topic. */
 const LEASES_PER_THREAD_MAX = 4096;
 /** A worker hears between two responses, which take milliseconds; this long means it is stuck. */
-const FREEZE_TIMEOUT_MS = 30_000;
+const FREEZE_TIMEOUT_S = 30;
 const THREAD_HEAP_MB_MAX = 256;
 
 export interface LeaseHandler {
@@ -35,7 +35,7 @@ export class LeaseHandle {
   /** Settles when the task ends; rejects when its thread died or the code failed. */
   readonly ended: Promise<LeaseResult>;
   readonly #port: MessagePort;
-  #frozen: ((frozen: boolean) => void) | null = null;
+  #frozen: (() => void) | null = null;
   #hasEnded = false;
 
   constructor(pool: Piscina, task: Omit<LeaseTask, 'port'>, handler: LeaseHandler) {
@@ -43,7 +43,7 @@ export class LeaseHandle {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     port1.on('message', (message: ToCoordinator) => {
-      if (message.kind === 'frozen') this.#settle(true);
+      if (message.kind === 'frozen') this.#settle();
       else if (message.kind === 'full') handler.full();
       else if (message.kind === 'leader-wanted') handler.leaderWanted(message.reason);
       else handler.trouble(message.code, message.message);
@@ -52,7 +52,7 @@ export class LeaseHandle {
     const over = () => {
       this.#hasEnded = true;
       port1.close();
-      this.#settle(false);
+      this.#settle();
     };
     this.ended.then(over, over);
   }
@@ -62,18 +62,21 @@ export class LeaseHandle {
     return this.#hasEnded;
   }
 
-  /** Asks for a frozen delta. @returns whether there is one to drain, also of an ended lease */
-  async freeze(): Promise<boolean> {
-    if (this.region.frozen) return true;
-    if (this.#hasEnded) return false;
+  /** Asks for a frozen delta; an ended lease may have one or not. */
+  async freeze(): Promise<void> {
+    if (this.region.frozen || this.#hasEnded) return;
     await this.#expectFrozen({ kind: 'freeze' });
-    return this.region.frozen !== null;
   }
 
   /** The frozen delta was taken: the worker may have it back. */
   release(): void {
     this.region.release();
     this.#send({ kind: 'drained' });
+  }
+
+  /** Nobody will drain what is left: lets a stopping worker end all the same. */
+  abandon(): void {
+    if (this.region.frozen) this.release();
   }
 
   /** Lets the worker stop fetching and freeze its last delta, which is then to be drained. */
@@ -89,29 +92,33 @@ export class LeaseHandle {
     if (!this.#hasEnded) this.#port.postMessage(message);
   }
 
-  #expectFrozen(message: ToWorker): Promise<boolean> {
+  #expectFrozen(message: ToWorker): Promise<void> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
+      let waitedS = 0;
+      // By ticks, of which a process that was stopped (SIGSTOP) gets one for all of the time.
+      const timer = setInterval(() => {
+        if (++waitedS < FREEZE_TIMEOUT_S) return;
+        clearInterval(timer);
         this.#frozen = null;
         reject(
-          new VendavalError(`a worker thread did not answer in ${FREEZE_TIMEOUT_MS / 1000} s`, {
+          new VendavalError(`a worker thread did not answer in ${FREEZE_TIMEOUT_S} s`, {
             code: 'E_WORKER_STUCK',
             hint: 'Start the engine again; it goes on from the last checkpoint.',
           }),
         );
-      }, FREEZE_TIMEOUT_MS);
-      this.#frozen = (frozen) => {
-        clearTimeout(timer);
-        resolve(frozen);
+      }, 1000);
+      this.#frozen = () => {
+        clearInterval(timer);
+        resolve();
       };
       this.#send(message);
     });
   }
 
-  #settle(frozen: boolean): void {
+  #settle(): void {
     const settle = this.#frozen;
     this.#frozen = null;
-    settle?.(frozen);
+    settle?.();
   }
 }
 

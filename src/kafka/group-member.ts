@@ -95,6 +95,8 @@ export class GroupMember {
           );
           return;
         }
+        // Left while it was connecting: the client would throw.
+        if (this.#isLeaving) return resolve();
         this.#consumer.subscribe([this.#topic]);
         // Nothing comes of it, but a member that does not poll is thrown out of its group.
         this.#consumer.consume();
