@@ -6,7 +6,7 @@
 import type { SocketTimeouts } from '../kafka/broker-socket.ts';
 import { requireTopic, topicMetadata } from '../kafka/metadata.ts';
 import type { TopicMetadata } from '../kafka/protocol/requests.ts';
-import { sleep } from '../lib/clock.ts';
+import { sleep, systemClock } from '../lib/clock.ts';
 import { EXIT, VendavalError } from '../lib/errors.ts';
 import type { LeaderAddress } from '../workers/lease-protocol.ts';
 import { topicMadeAnew } from './recovery.ts';
@@ -14,8 +14,11 @@ import { topicMadeAnew } from './recovery.ts';
 const REFRESH_MS = 5000;
 /** Shortest time between two questions, when leases ask for their leaders. */
 const REFRESH_MS_MIN = 200;
-/** A restarting cluster may not know its topics for a moment; this often in a row is no moment. */
-const MISSING_ANSWERS_MAX = 4;
+/**
+ * A restarting cluster may not know its topics for a moment; this long is no moment. In time, not
+ * in answers: leases without a leader have the question asked five times a second.
+ */
+const MISSING_MS_MAX = 10_000;
 const TIMEOUTS: SocketTimeouts = { connectMs: 3000, silenceMs: 3000 };
 
 export interface TopicWatcher {
@@ -30,7 +33,8 @@ export class TopicWatch {
   readonly #watcher: TopicWatcher;
   readonly #stop = new AbortController();
   #metadata: TopicMetadata;
-  #missingAnswers = 0;
+  /** When the first of an unbroken row of answers without the topic came; NaN for none. */
+  #missingSinceMs = Number.NaN;
   #wake = new AbortController();
 
   private constructor(
@@ -96,7 +100,7 @@ export class TopicWatch {
   }
 
   #take(metadata: TopicMetadata): void {
-    this.#missingAnswers = 0;
+    this.#missingSinceMs = Number.NaN;
     if (metadata.topicId !== this.#metadata.topicId) {
       this.#watcher.fatal(topicMadeAnew(this.#metadata.topicId, metadata.topicId));
       return;
@@ -108,7 +112,7 @@ export class TopicWatch {
   }
 
   #failed(error: VendavalError): void {
-    if (error.code === 'E_TOPIC_MISSING' && ++this.#missingAnswers >= MISSING_ANSWERS_MAX) {
+    if (error.code === 'E_TOPIC_MISSING' && this.#missingMs() >= MISSING_MS_MAX) {
       this.#watcher.fatal(
         new VendavalError(`the topic "${this.#topic}" was deleted while it was read`, {
           code: 'E_TOPIC_DELETED',
@@ -119,5 +123,11 @@ export class TopicWatch {
       return;
     }
     this.#watcher.trouble(error);
+  }
+
+  #missingMs(): number {
+    const nowMs = systemClock.monotonicMs();
+    if (Number.isNaN(this.#missingSinceMs)) this.#missingSinceMs = nowMs;
+    return nowMs - this.#missingSinceMs;
   }
 }
