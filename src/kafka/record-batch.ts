@@ -20,7 +20,7 @@ const ATTRIBUTE_CODEC_MASK = 0x07;
 const ATTRIBUTE_LOG_APPEND_TIME = 0x08;
 const ATTRIBUTE_TRANSACTIONAL = 0x10;
 const ATTRIBUTE_CONTROL = 0x20;
-const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'];
+export const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'];
 
 function int64At(view: DataView, position: number): number {
   return view.getInt32(position) * 2 ** 32 + view.getUint32(position + 4);
@@ -73,7 +73,10 @@ export class BatchHead {
   isTransactional = false;
   isControl = false;
   producerId = -1n;
+  /** An index into CODECS. */
+  codec = 0;
   recordCount = 0;
+  /** Where the records are; compressed ones are elsewhere once they are unpacked. */
   recordsStart = 0;
   end = 0;
 
@@ -93,15 +96,15 @@ export class BatchHead {
     this.recordCount = view.getInt32(start + 57);
     this.recordsStart = start + BATCH_HEAD_BYTES;
     this.end = end;
-    const codec = attributes & ATTRIBUTE_CODEC_MASK;
-    if (codec !== 0 && !this.isControl) {
+    this.codec = attributes & ATTRIBUTE_CODEC_MASK;
+    if (this.codec >= CODECS.length && !this.isControl) {
       throw new VendavalError(
-        `the batch at offset ${this.baseOffset} is compressed with ` +
-          `${CODECS[codec] ?? `codec ${codec}`}, which this version does not read`,
+        `the batch at offset ${this.baseOffset} is compressed with codec ${this.codec}, ` +
+          'which this version does not know',
         {
-          code: 'E_COMPRESSED_BATCH',
+          code: 'E_UNKNOWN_CODEC',
           hint:
-            'Let producers write compression.type=none, and set it on the topic. ' +
+            `Known are ${CODECS.slice(1).join(', ')}. ` +
             'Nothing was counted or committed past this offset.',
         },
       );

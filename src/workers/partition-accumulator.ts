@@ -1,7 +1,7 @@
 /**
- * The hot path: records of one uncompressed batch into the active delta. A pure function of the
- * partition's log and the pinned rules: the state here after offset o is the same on every replay.
- * No object, string or closure is made for a typical record.
+ * The hot path: records of one batch, not or no longer compressed, into the active delta. A pure
+ * function of the partition's log and the pinned rules: the state here after offset o is the same
+ * on every replay. No object, string or closure is made for a typical record.
  *
  * A record's verdict, in this order: the scanner's (form, fields, category limit), future, late,
  * counted. A sale that a newer write already covers (`guards`) advances time and counters, and is

@@ -7,6 +7,8 @@
  */
 import { crc32c } from '@node-rs/crc32';
 import { RESPONSE_BYTES_MAX } from '../kafka/broker-socket.ts';
+import { type Decompress, loadCodec, unpackBatch } from '../kafka/compression/codecs.ts';
+import { UnpackedRecords } from '../kafka/compression/unpacked-records.ts';
 import { KAFKA_ERROR, kafkaErrorName } from '../kafka/protocol/error-codes.ts';
 import type { FetchResponse } from '../kafka/protocol/requests.ts';
 import {
@@ -52,7 +54,14 @@ interface Scan {
   position: number;
   /** The batch at `position` passed its CRC; it is not checked again after a wait. */
   verified: boolean;
+  /** It was compressed, and its records are unpacked; a wait for a checkpoint keeps them. */
+  unpackedBytes: number;
 }
+
+const NOT_UNPACKED = -1;
+
+/** What stops a scan: nothing, a full delta, or a codec's library that is not loaded yet. */
+type ScanEnd = 'done' | 'full' | 'codec';
 
 export class PartitionLease {
   readonly #task: LeaseTask;
@@ -63,6 +72,10 @@ export class PartitionLease {
   readonly #backoff = new Backoff(BACKOFF_MIN_MS, BACKOFF_MAX_MS);
   readonly #head = new BatchHead();
   readonly #aborted = new AbortedFilter();
+  readonly #unpacked = new UnpackedRecords();
+  /** By codec; those that a batch has needed. */
+  readonly #codecs: (Decompress | undefined)[] = [];
+  #isLoadingCodec = false;
   #leader: LeaderAddress;
   #fetchBytes: number;
   #session: FetchSession | null = null;
@@ -226,7 +239,13 @@ export class PartitionLease {
     this.#setAtEnd(false);
     live[LIVE.bytesRead] += recordsEnd - recordsStart;
     this.#aborted.load(response.aborted);
-    this.#scan = { response, buffer, position: recordsStart, verified: false };
+    this.#scan = {
+      response,
+      buffer,
+      position: recordsStart,
+      verified: false,
+      unpackedBytes: NOT_UNPACKED,
+    };
     this.#resume();
   }
 
@@ -247,9 +266,10 @@ export class PartitionLease {
   /** Scans on from where the last scan waits, and then the response that waits behind it. */
   #resume(): void {
     while (this.#scan) {
-      const done = this.#scanOn(this.#scan);
+      const end = this.#scanOn(this.#scan);
       this.#publish();
-      if (!done) {
+      if (end === 'codec') return;
+      if (end === 'full') {
         this.#setState(LEASE_STATE.full);
         this.#say({ kind: 'full' });
         return;
@@ -264,13 +284,12 @@ export class PartitionLease {
     }
   }
 
-  /** @returns false when the active delta is full */
-  #scanOn(scan: Scan): boolean {
+  #scanOn(scan: Scan): ScanEnd {
     const { bytes, view } = scan.buffer;
     const head = this.#head;
     for (;;) {
       const end = batchEnd(view, scan.position, scan.response.recordsEnd);
-      if (end < 0) return true;
+      if (end < 0) return 'done';
       if (!scan.verified) {
         if (
           crc32c(bytes.subarray(scan.position + CRC_FROM, end)) !==
@@ -286,12 +305,55 @@ export class PartitionLease {
         this.#accumulator.passBatch(head);
       } else if (this.#aborted.isAborted(head)) {
         this.#accumulator.passBatch(head);
+      } else if (head.codec !== 0) {
+        if (!this.#unpack(scan)) return 'codec';
+        const { bytes: records, view: recordsView } = this.#unpacked;
+        if (!this.#accumulator.addBatch(records, recordsView, head)) return 'full';
+        this.#unpacked.clear();
       } else if (!this.#accumulator.addBatch(bytes, view, head)) {
-        return false;
+        return 'full';
       }
       scan.position = end;
       scan.verified = false;
+      scan.unpackedBytes = NOT_UNPACKED;
     }
+  }
+
+  /**
+   * Points the head at the batch's unpacked records.
+   *
+   * @returns false when the codec has to be loaded first; the scan goes on by itself then
+   */
+  #unpack(scan: Scan): boolean {
+    const head = this.#head;
+    if (scan.unpackedBytes !== NOT_UNPACKED) {
+      head.recordsStart = 0;
+      head.end = scan.unpackedBytes;
+      return true;
+    }
+    const decompress = this.#codecs[head.codec];
+    if (!decompress) {
+      void this.#loadCodec(head.codec);
+      return false;
+    }
+    unpackBatch(decompress, scan.buffer.bytes, head, this.#unpacked);
+    scan.unpackedBytes = head.end;
+    return true;
+  }
+
+  async #loadCodec(codec: number): Promise<void> {
+    if (this.#isLoadingCodec) return;
+    this.#isLoadingCodec = true;
+    try {
+      this.#codecs[codec] = await loadCodec(codec);
+    } catch (error) {
+      return this.#guard(() => {
+        throw error;
+      });
+    } finally {
+      this.#isLoadingCodec = false;
+    }
+    this.#guard(() => this.#resume());
   }
 
   #fetchError(response: FetchResponse): VendavalError {

@@ -1,10 +1,18 @@
 /** Where going on would lose or mix totals, the engine stops and says what can be done. */
+import { CompressionTypes } from 'kafkajs';
 import { describe, expect, test } from 'vitest';
+import { UNPACKED_BYTES_MAX } from '../../src/kafka/compression/unpacked-records.ts';
 import { startEmbeddedDatabase } from '../../src/mongo/embedded-database.ts';
 import type { EngineProcess } from '../parts/engine-process.ts';
 import { makeSales, plainSale, WORKLOAD_CATEGORIES_MAX } from '../parts/sales.ts';
 import { Scene } from '../parts/scene.ts';
-import { committedOffsets, createTopic, deleteRecordsBefore, deleteTopic } from '../parts/topic.ts';
+import {
+  committedOffsets,
+  createTopic,
+  deleteRecordsBefore,
+  deleteTopic,
+  kafkaClient,
+} from '../parts/topic.ts';
 
 const TIME_MS = Date.UTC(2024, 10, 29, 12);
 
@@ -110,17 +118,23 @@ describe.concurrent('the engine refuses', () => {
     await expectRefusal(engine, 3, 'E_TOPIC_DELETED', /hint:.*durable/);
   });
 
-  test('a compressed batch, and counts nothing past it', async (t) => {
+  test('a batch that decompresses to too much, and counts nothing past it', async (t) => {
     const scene = await Scene.make(t, { partitions: 1 });
     const sale = (i: number) => ({ value: plainSale(TIME_MS + i, '1.00'), timestamp: TIME_MS });
     await scene.produce([sale(0), sale(1), sale(2)]);
-    const compressed = Array.from({ length: 100 }, (_, i) => sale(i));
-    const [{ offset }] = await scene.produce(compressed, { 'compression.codec': 'gzip' });
+    const producer = kafkaClient(scene.brokers).producer();
+    await producer.connect();
+    t.onTestFinished(() => producer.disconnect());
+    const [{ baseOffset }] = await producer.send({
+      topic: scene.topic,
+      compression: CompressionTypes.GZIP,
+      messages: [{ value: Buffer.alloc(UNPACKED_BYTES_MAX) }],
+    });
+    expect(baseOffset).toBe('3');
     await scene.produce([sale(4), sale(5)]);
     const engine = scene.engine({}, { untilEnd: true });
-    await expectRefusal(engine, 1, 'E_COMPRESSED_BATCH', /hint:.*compression\.type=none/);
-    expect(engine.stderr).toContain('gzip');
-    expect(offset).toBe(3);
+    await expectRefusal(engine, 1, 'E_BATCH_TOO_LARGE', /hint:.*nothing was counted/i);
+    expect(engine.stderr).toContain('the gzip batch at offset 3 is too large');
     expect(await scene.progress()).toMatchObject([{ nextOffset: 3, counted: 3 }]);
     const [{ offset: committed }] = await committedOffsets(scene.brokers, scene.group, scene.topic);
     expect(committed).toBeLessThanOrEqual(3);

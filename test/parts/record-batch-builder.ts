@@ -30,8 +30,10 @@ export interface BatchSpec {
   readonly transactional?: boolean;
   readonly control?: boolean;
   readonly producerId?: bigint;
-  /** 1 gzip, 2 snappy, 3 lz4, 4 zstd: the label only, nothing is compressed. */
+  /** 1 gzip, 2 snappy, 3 lz4, 4 zstd: the label only, which `compress` makes true. */
   readonly codec?: number;
+  /** What becomes of the records before they are stored. */
+  readonly compress?: (records: Buffer) => Buffer;
   /** Instead of the true number of records. */
   readonly countField?: number;
 }
@@ -88,7 +90,8 @@ export function recordBatch(spec: BatchSpec): Buffer {
     (isAppendTime ? 0x08 : 0) |
     (spec.transactional ? 0x10 : 0) |
     (spec.control ? 0x20 : 0);
-  const batch = Buffer.concat([Buffer.alloc(HEAD_BYTES), ...records]);
+  const stored = spec.compress?.(Buffer.concat(records));
+  const batch = Buffer.concat([Buffer.alloc(HEAD_BYTES), ...(stored ? [stored] : records)]);
   batch.writeBigInt64BE(BigInt(spec.baseOffset), 0);
   batch.writeInt32BE(batch.length - 12, 8);
   batch.writeInt32BE(7, 12); // leader epoch
