@@ -45,12 +45,7 @@ test('SIGTERM makes durable what no checkpoint had taken yet', async (t) => {
   const engine = scene.engine();
   await engine.says('lease-started', 'partition 2');
   await scene.produce(makeSales({ seed: 4, count: 600 }));
-  type Partitions = { counted: number; rejected: number }[];
-  const judged = () =>
-    ((engine.lines.findLast(({ code }) => code === 'status')?.partitions ?? []) as Partitions)
-      .map(({ counted, rejected }) => counted + rejected)
-      .reduce((a, b) => a + b, 0);
-  await engine.until(() => judged() === 600, 'it has judged all of them');
+  await engine.until(() => engine.judged() === 600, 'it has judged all of them');
   expect(await scene.judged()).toBe(0);
   engine.signal('SIGTERM');
   await engine.endsWell();

@@ -87,6 +87,13 @@ export class EngineProcess {
     return this.lines.find(({ code }) => code === 'done');
   }
 
+  /** Records that it has judged, durable or not, as its last status line says (every 10 s). */
+  judged(): number {
+    const status = this.lines.findLast(({ code }) => code === 'status');
+    const partitions = (status?.partitions ?? []) as { counted: number; rejected: number }[];
+    return partitions.reduce((sum, { counted, rejected }) => sum + counted + rejected, 0);
+  }
+
   signal(signal: NodeJS.Signals): void {
     if (!this.#exit) this.#child.kill(signal);
   }

@@ -3,12 +3,16 @@
  * at work. Records keep their order. It ends with its test: a native producer that a worker leaves
  * running crashes it.
  */
+import { sleep } from '../../src/lib/clock.ts';
 import type { Ending } from './engine-process.ts';
 import type { Scene } from './scene.ts';
-import type { RecordToProduce } from './topic.ts';
+import { type OpenProducer, openProducer, type RecordToProduce } from './topic.ts';
+
+/** Between two pieces, so that the work lasts. */
+const PAUSE_MS = 50;
 
 export class SteadyProducer {
-  readonly #scene: Scene;
+  readonly #producer: Promise<OpenProducer>;
   readonly #records: readonly RecordToProduce[];
   readonly #pieceSize: number;
   #next = 0;
@@ -18,8 +22,9 @@ export class SteadyProducer {
   constructor(test: Ending, scene: Scene, records: readonly RecordToProduce[], pieceSize = 1000) {
     test.onTestFinished(async () => {
       await this.stop().catch(() => {});
+      await this.#producer.then((producer) => producer.close());
     });
-    this.#scene = scene;
+    this.#producer = openProducer(scene.brokers, scene.topic);
     this.#records = records;
     this.#pieceSize = pieceSize;
   }
@@ -50,7 +55,7 @@ export class SteadyProducer {
   async sendRest(): Promise<void> {
     await this.stop();
     const rest = this.#records.slice(this.#next);
-    await this.#scene.produce(rest);
+    await (await this.#producer).produce(rest);
     this.#next += rest.length;
   }
 
@@ -61,10 +66,12 @@ export class SteadyProducer {
   }
 
   async #send(until: number): Promise<void> {
+    const producer = await this.#producer;
     while (this.#next < until && !this.#isStopped) {
       const piece = this.#records.slice(this.#next, Math.min(until, this.#next + this.#pieceSize));
-      await this.#scene.produce(piece);
+      await producer.produce(piece);
       this.#next += piece.length;
+      await sleep(PAUSE_MS);
     }
   }
 }

@@ -184,6 +184,28 @@ export async function produceRecords(
     headers?.some(([, value]) => Buffer.isBuffer(value)),
   );
   if (binary) return produceBinaryHeaders(brokers, topic, records);
+  const producer = await openProducer(brokers, topic, config);
+  try {
+    return await producer.produce(records);
+  } finally {
+    await producer.close();
+  }
+}
+
+type DeliveryListener = (error: rdkafka.LibrdKafkaError, report: rdkafka.DeliveryReport) => void;
+
+export interface OpenProducer {
+  /** Resolves when all are acknowledged; one call at a time. Headers are text. */
+  produce(records: readonly RecordToProduce[]): Promise<Position[]>;
+  close(): Promise<void>;
+}
+
+/** For many calls: a native producer is dear to open and close. */
+export async function openProducer(
+  brokers: string,
+  topic: string,
+  config: Readonly<Record<string, unknown>> = {},
+): Promise<OpenProducer> {
   const producer = new rdkafka.Producer(
     {
       'bootstrap.servers': brokers,
@@ -196,23 +218,30 @@ export async function produceRecords(
     { 'message.timeout.ms': LIMIT_MS },
   );
   await connect(producer as unknown as Client);
-  try {
-    const positions: Position[] = new Array(records.length);
-    await new Promise<void>((resolve, reject) => {
-      let left = records.length;
-      if (left === 0) return resolve();
-      producer.on('delivery-report', (error, { partition, offset, opaque }) => {
-        if (error) return reject(new Error(`not delivered: ${error.message}`));
-        positions[opaque.index] = { partition, offset };
-        if (--left === 0) resolve();
-      });
-      producer.setPollInterval(POLL_MS);
-      produceAll(producer, topic, records).catch(reject);
-    });
-    return positions;
-  } finally {
-    await disconnect(producer as unknown as Client);
-  }
+  producer.setPollInterval(POLL_MS);
+  return {
+    async produce(records) {
+      const positions: Position[] = new Array(records.length);
+      let delivered: DeliveryListener | undefined;
+      try {
+        await new Promise<void>((resolve, reject) => {
+          let left = records.length;
+          if (left === 0) return resolve();
+          delivered = (error, { partition, offset, opaque }) => {
+            if (error) return reject(new Error(`not delivered: ${error.message}`));
+            positions[opaque.index] = { partition, offset };
+            if (--left === 0) resolve();
+          };
+          producer.on('delivery-report', delivered);
+          produceAll(producer, topic, records).catch(reject);
+        });
+        return positions;
+      } finally {
+        if (delivered) producer.removeListener('delivery-report', delivered);
+      }
+    },
+    close: () => disconnect(producer as unknown as Client),
+  };
 }
 
 /** One request with one batch for each partition; a header that comes twice keeps its order. */
