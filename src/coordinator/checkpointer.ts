@@ -7,7 +7,7 @@ import type { DeadLetterProducer } from '../kafka/dead-letters.ts';
 import { Backoff } from '../lib/backoff.ts';
 import { endsBefore, sleep } from '../lib/clock.ts';
 import type { CommitPermit } from '../lib/commit-permit.ts';
-import type { VendavalError } from '../lib/errors.ts';
+import { EXIT, type VendavalError } from '../lib/errors.ts';
 import type { ProgressStore } from '../mongo/progress-store.ts';
 import type { TotalsStore } from '../mongo/totals-store.ts';
 import type { CheckpointContent } from './owned-partition.ts';
@@ -81,7 +81,7 @@ export class Checkpointer {
         if (giveUp.aborted) return false;
         const failure = this.#asError(error);
         // A bug would fail for ever. Everything from outside may mend, rights and disks included.
-        if (failure.code === 'E_INTERNAL') throw failure;
+        if (failure.code === 'E_INTERNAL' || failure.exitCode === EXIT.dataLossGuard) throw failure;
         const waitMs = backoff.nextMs();
         this.#watcher.retrying(failure, backoff.attempts);
         await sleep(waitMs, giveUp);

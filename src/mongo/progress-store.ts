@@ -5,6 +5,7 @@
  */
 import type { AnyBulkWriteOperation, ClientSession, Collection, Db } from 'mongodb';
 import { CommitPermit } from '../lib/commit-permit.ts';
+import { EXIT, VendavalError } from '../lib/errors.ts';
 import { REASONS } from '../sale/reasons.ts';
 import { NO_EVENT_MS, NO_WATERMARK_MS, type PartitionTime } from '../window/watermark.ts';
 
@@ -131,8 +132,26 @@ export class ProgressStore {
   ): Promise<CommitPermit[]> {
     if (progress.length === 0) return [];
     const operations = progress.map((state) => this.#update(state, withCategories));
-    await this.#collection.bulkWrite(operations, { ordered: false });
+    const { matchedCount } = await this.#collection.bulkWrite(operations, { ordered: false });
+    if (matchedCount < progress.length) await this.#requireDocuments(progress);
     return progress.map(({ partition, nextOffset }) => CommitPermit.issue(partition, nextOffset));
+  }
+
+  /** A refused write finds its document further on. One that finds none is no success. */
+  async #requireDocuments(progress: readonly Progress[]): Promise<void> {
+    const ids = progress.map(({ partition }) => this.#id(partition));
+    const found = await this.#collection.countDocuments({ _id: { $in: ids } });
+    if (found === ids.length) return;
+    throw new VendavalError(
+      `${ids.length - found} progress documents in "${PROGRESS_COLLECTION}" were deleted while the engine ran`,
+      {
+        code: 'E_PROGRESS_DELETED',
+        exitCode: EXIT.dataLossGuard,
+        hint:
+          'Start the engine again: it counts those partitions from the beginning of their logs, ' +
+          'and totals that are still there are not counted twice.',
+      },
+    );
   }
 
   #update(

@@ -80,6 +80,16 @@ describe.concurrent('the engine refuses', () => {
     expect(await scene.progress()).toEqual(progress);
   });
 
+  test('progress documents that are deleted while it runs, and counts right afterwards', async (t) => {
+    const scene = await drainedScene(t);
+    const engine = scene.engine();
+    await engine.says('lease-started', 'partition 2');
+    await scene.db.collection('progresso_particoes').deleteMany({});
+    await expectRefusal(engine, 3, 'E_PROGRESS_DELETED', /hint:.*not counted twice/);
+    await scene.drain();
+    await scene.expectExact({ mayRepeat: true });
+  });
+
   test('a log that was cut off before it was counted', async (t) => {
     const scene = await drainedScene(t);
     const [{ nextOffset }] = await scene.progress();
