@@ -30,6 +30,9 @@ const IDLE_INTERVAL_MS = 1000;
 const RELEASE_TIMEOUT_MS = 20_000;
 /** How long a stop may take for the last checkpoint before it is left to the next start. */
 const DRAIN_TIMEOUT_MS = 20_000;
+const COMMIT_TIMEOUT_MS = 10_000;
+/** Nothing rests on the last commit, and a group amid a rebalance may answer after ten seconds. */
+const LAST_COMMIT_TIMEOUT_MS = 5000;
 
 export interface EngineOptions {
   readonly settings: Settings;
@@ -232,7 +235,8 @@ export class Engine {
     if (permits.length === 0) return;
     this.#uncommitted.clear();
     try {
-      await this.#group.commit(permits);
+      const isLast = this.#state === 'draining';
+      await this.#group.commit(permits, isLast ? LAST_COMMIT_TIMEOUT_MS : COMMIT_TIMEOUT_MS);
     } catch (error) {
       // The progress documents say where to resume; the next checkpoint commits further on.
       this.#trouble('E_COMMIT', `offsets were not committed to Kafka: ${messageOf(error)}`);
@@ -264,6 +268,7 @@ export class Engine {
       this.#fatal ??= this.#asError(error);
     }
     clearTimeout(this.#giveUpTimer);
+    this.#manager?.close();
     this.#topic?.stop();
     await this.#group?.leave();
     await Promise.all([this.#deadLetters.close(), this.#pool?.close()]);

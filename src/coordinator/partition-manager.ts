@@ -128,6 +128,14 @@ export class PartitionManager {
     }
   }
 
+  /** Lets go of everything, drained or not; whoever waits for a release waits no longer. */
+  close(): void {
+    for (const [partition, tenure] of this.#tenures) {
+      tenure.releasing = true;
+      this.#forget(partition, tenure);
+    }
+  }
+
   #forget(partition: number, tenure: Tenure): void {
     if (this.#tenures.get(partition) === tenure) this.#tenures.delete(partition);
     tenure.settleReleased();

@@ -10,7 +10,6 @@ import { messageOf, VendavalError } from '../lib/errors.ts';
 import { clientConfig, type KafkaClientOptions } from './client-config.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
-const COMMIT_TIMEOUT_MS = 10_000;
 const LEAVE_TIMEOUT_MS = 10_000;
 const OFFSET_END = -1;
 /**
@@ -105,14 +104,14 @@ export class GroupMember {
     });
   }
 
-  /** Commits all of them in one request. Throws when the group did not take it. */
-  commit(permits: readonly CommitPermit[]): Promise<void> {
+  /** Commits all of them in one request. Throws when the group did not take it in time. */
+  commit(permits: readonly CommitPermit[], timeoutMs: number): Promise<void> {
     assert(permits.every(CommitPermit.isGenuine), 'commits come with permits');
     assert(this.#pendingCommit === null, 'one commit at a time');
     return new Promise<void>((resolve, reject) => {
       const timer = setTimeout(
-        () => this.#pendingCommit?.reject(new Error(`no answer in ${COMMIT_TIMEOUT_MS} ms`)),
-        COMMIT_TIMEOUT_MS,
+        () => this.#pendingCommit?.reject(new Error(`no answer in ${timeoutMs} ms`)),
+        timeoutMs,
       );
       const settle = (action: () => void) => {
         clearTimeout(timer);
