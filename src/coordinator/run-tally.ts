@@ -19,11 +19,18 @@ export class RunTally {
   #rejected = 0;
   #firstMs = Number.POSITIVE_INFINITY;
   #lastMs = 0;
+  /** The furthest that this run has taken each partition: a replay is not told twice. */
+  readonly #furthest = new Map<number, Progress>();
 
   /** A checkpoint took a partition from `before` to `after`. */
   add(before: Progress, after: Progress, live: Float64Array): void {
-    this.#counted += after.counted - before.counted;
-    this.#rejected += rejectedTotal(after) - rejectedTotal(before);
+    const known = this.#furthest.get(after.partition);
+    const from = known && known.nextOffset > before.nextOffset ? known : before;
+    if (after.nextOffset > from.nextOffset) {
+      this.#counted += after.counted - from.counted;
+      this.#rejected += rejectedTotal(after) - rejectedTotal(from);
+      this.#furthest.set(after.partition, after);
+    }
     if (live[LIVE.firstRecordEpochMs] === 0) return;
     this.#firstMs = Math.min(this.#firstMs, live[LIVE.firstRecordEpochMs]);
     this.#lastMs = Math.max(this.#lastMs, live[LIVE.lastRecordEpochMs]);
