@@ -15,7 +15,7 @@ import { TotalsStore } from '../mongo/totals-store.ts';
 import { LIVE } from '../state/layout.ts';
 import { Checkpointer } from './checkpointer.ts';
 import type { EngineEvent, EngineState, EngineStatus } from './engine-events.ts';
-import type { CheckpointContent } from './owned-partition.ts';
+import type { CheckpointContent, OwnedPartition } from './owned-partition.ts';
 import { PartitionManager } from './partition-manager.ts';
 import { partitionStatus } from './partition-status.ts';
 import { recoverPartition } from './recovery.ts';
@@ -30,6 +30,8 @@ const IDLE_INTERVAL_MS = 1000;
 const RELEASE_TIMEOUT_MS = 20_000;
 /** How long a stop may take for the last checkpoint before it is left to the next start. */
 const DRAIN_TIMEOUT_MS = 20_000;
+/** Rejected records in one checkpoint; as dead letters they take about ten times that. */
+const LETTER_BYTES_MAX = 24 * 1024 * 1024;
 const COMMIT_TIMEOUT_MS = 10_000;
 /** Nothing rests on the last commit, and a group amid a rebalance may answer after ten seconds. */
 const LAST_COMMIT_TIMEOUT_MS = 5000;
@@ -186,9 +188,7 @@ export class Engine {
     const taking = this.#manager.owned.filter((owned) => owned.hasNews(startMs, IDLE_INTERVAL_MS));
     await Promise.all(taking.map((owned) => owned.lease.freeze()));
     this.#hasUnsettled = true;
-    const contents = new Map(
-      taking.flatMap((o) => (o.lease.region.frozen ? [[o, o.drain()] as const] : [])),
-    );
+    const contents = this.#drainFrozen(taking);
     if (contents.size > 0) {
       const permits = await this.#checkpointer.persist([...contents.values()], this.#giveUp.signal);
       if (!permits) return;
@@ -206,6 +206,24 @@ export class Engine {
     await this.#closeWindows(contents.size > 0);
     await this.#commit();
     this.#manager.reap();
+  }
+
+  /** Takes the frozen deltas, longest waiting first, as far as their dead letters fit in memory. */
+  #drainFrozen(taking: OwnedPartition[]): Map<OwnedPartition, CheckpointContent> {
+    const contents = new Map<OwnedPartition, CheckpointContent>();
+    let letterBytes = 0;
+    for (const owned of taking.sort((a, b) => a.durableAtMs - b.durableAtMs)) {
+      const { frozen } = owned.lease.region;
+      if (!frozen) continue;
+      letterBytes += frozen.rejectLog.sizeBytes;
+      if (contents.size > 0 && letterBytes > LETTER_BYTES_MAX) {
+        // It stays frozen for the next checkpoint, which shall not wait for its time.
+        this.#wake.abort();
+        break;
+      }
+      contents.set(owned, owned.drain());
+    }
+    return contents;
   }
 
   #noteTouched(contents: readonly CheckpointContent[]): void {

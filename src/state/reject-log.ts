@@ -140,6 +140,10 @@ export class RejectLog {
     this.#counts[REJECT_BYTES_WORD] = 0;
   }
 
+  get sizeBytes(): number {
+    return this.#counts[REJECT_BYTES_WORD];
+  }
+
   get isEmpty(): boolean {
     return this.#counts[REJECT_BYTES_WORD] === 0;
   }
