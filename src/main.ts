@@ -40,7 +40,9 @@ function readConfigFile(path: string | undefined): { path: string; content: unkn
   try {
     return { path, content: JSON.parse(readFileSync(path, 'utf8')) };
   } catch (error) {
-    throw new VendavalError(`the config file ${path} cannot be used: ${messageOf(error)}`, {
+    // Newer Nodes quote the text around the mistake, which may be a password.
+    const why = messageOf(error).replace(/, (\.\.\.)?".*is not valid JSON$/s, ' in JSON');
+    throw new VendavalError(`the config file ${path} cannot be used: ${why}`, {
       code: 'E_CONFIG',
       exitCode: EXIT.usage,
       hint: 'It must be a readable file with a JSON object such as {"topic": "black-friday-sales"}.',

@@ -26,6 +26,9 @@ export function makeShell(json: boolean): Shell {
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
   const out = process.stdout;
+  // Whoever read the output has gone ("| head"): a reason to stop in order, not to fall over.
+  out.on('error', () => stop.abort());
+  process.stderr.on('error', () => {});
   return { out, err: process.stderr, json: json || !out.isTTY, signal: stop.signal };
 }
 
