@@ -7,6 +7,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type EndToEndRow, endToEnd } from './end-to-end.ts';
+import { compressionBench } from './micro/compression.ts';
 import { hotPathBench, type MicroRow } from './micro/hot-path.ts';
 import { scannerBench } from './micro/scanner.ts';
 
@@ -20,7 +21,9 @@ const { values } = parseArgs({
 });
 const isTerminal = process.stdout.isTTY === true;
 const step = (text: string) => {
-  process.stderr.write(isTerminal ? `· ${text}\n` : `${JSON.stringify({ code: 'step', message: text })}\n`);
+  process.stderr.write(
+    isTerminal ? `· ${text}\n` : `${JSON.stringify({ code: 'step', message: text })}\n`,
+  );
 };
 
 const count = (value: number) => Math.round(value).toLocaleString('en-US');
@@ -76,7 +79,11 @@ const rounds = Number(values.rounds ?? (values.small ? 1 : 3));
 const timeMs = values.small ? 150 : 1000;
 
 step('micro cases');
-const micro = [...(await hotPathBench({ timeMs })), ...(await scannerBench({ timeMs }))];
+const micro = [
+  ...(await hotPathBench({ timeMs })),
+  ...(await compressionBench({ timeMs })),
+  ...(await scannerBench({ timeMs })),
+];
 const whole = values.micro ? [] : await endToEnd({ sales, rounds, onStep: step });
 
 const machine = {

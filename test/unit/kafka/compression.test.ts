@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import lz4 from 'lz4-napi';
 import snappy from 'snappy';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { loadCodec, unpackBatch } from '../../../src/kafka/compression/codecs.ts';
 import {
   KEPT_BYTES_MAX,
@@ -242,5 +242,29 @@ describe('unpackBatch', () => {
     head.read(new DataView(batch.buffer, batch.byteOffset, batch.length), 0, batch.length);
     unpackBatch(decompressors.lz4, batch, head, new UnpackedRecords());
     expect(head).toMatchObject({ recordsStart: 0, end: 0, recordCount: 0 });
+  });
+});
+
+describe('loadCodec', () => {
+  it('says which library is missing, and what to do', async () => {
+    vi.doMock('snappy', () => {
+      throw new Error('Cannot find native binding');
+    });
+    await expect(loadCodec(CODEC.snappy)).rejects.toMatchObject({
+      code: 'E_CODEC_LIBRARY',
+      retryable: false,
+      message: expect.stringContaining('decompresses snappy could not be loaded'),
+      hint: expect.stringContaining('npm ci'),
+    });
+    vi.doUnmock('snappy');
+  });
+
+  it('gives every lease of a thread the same zstd library, and one that works', async () => {
+    const [first, second] = await Promise.all([loadCodec(CODEC.zstd), loadCodec(CODEC.zstd)]);
+    for (const decompress of [first, second, first]) {
+      const out = new UnpackedRecords();
+      decompress(zstd(SALES), out);
+      expect(out.bytes.subarray(0, out.size).equals(SALES)).toBe(true);
+    }
   });
 });
