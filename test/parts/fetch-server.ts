@@ -165,6 +165,8 @@ export class FetchServer {
   /** Where open transactions begin; the log's end when there are none. */
   lastStableOffset: number | null = null;
   connections = 0;
+  /** How often ApiVersions was asked for. */
+  versionsAsked = 0;
   answerVersions = () => {};
   readonly #server: Server;
   readonly #options: FetchServerOptions;
@@ -230,6 +232,7 @@ export class FetchServer {
 
   #request(socket: Socket, frame: Buffer, connection: number): void {
     if (frame.readInt16BE(0) === 18) {
+      this.versionsAsked++;
       const versions = this.#options.versions ?? [
         [1, 4, 17],
         [3, 0, 13],

@@ -351,7 +351,7 @@ describe('a stop', () => {
   it('ends a lease that waits for a broker to answer', async () => {
     const mute = await startServer(true);
     const driver = lease({ start: { nextOffset: 9 } }, mute.port);
-    await until(() => mute.connections > 0, 'it is connecting');
+    await until(() => mute.versionsAsked > 0, 'it is connecting');
     expect(driver.live('state')).toBe(LEASE_STATE.connecting);
     expect(await driver.stop()).toEqual({ outcome: 'stopped' });
     expect(driver.drained.snapshot).toMatchObject({ nextOffset: 9 });
