@@ -1,8 +1,8 @@
 /** `vendaval config print`: every value with its origin, secrets masked. */
 import Table from 'cli-table3';
-import pc from 'picocolors';
 import { OPTIONS } from '../config/options.ts';
 import { OPTION_KEYS, type ResolvedSettings, showSetting } from '../config/settings.ts';
+import { outColour as pc } from './colour.ts';
 import type { Shell } from './shell.ts';
 
 export function runConfigPrint({ settings, origins }: ResolvedSettings, shell: Shell): void {

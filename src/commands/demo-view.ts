@@ -1,9 +1,9 @@
 /** The demo's picture of itself: the newest totals as a table, and one line on the stream. */
 import Table from 'cli-table3';
 import type { Db } from 'mongodb';
-import pc from 'picocolors';
 import type { EngineStatus } from '../coordinator/engine-events.ts';
 import { formatCount, formatReais, humanDurationMs } from '../lib/units.ts';
+import { outColour as pc } from './colour.ts';
 import { describeHold } from './watermark-text.ts';
 
 /** Windows shown; older ones stay in the collection. */

@@ -5,7 +5,6 @@
  */
 import { Writable } from 'node:stream';
 import logUpdate from 'log-update';
-import pc from 'picocolors';
 import type { Settings } from '../config/options.ts';
 import type { ResolvedSettings } from '../config/settings.ts';
 import { maskUrl } from '../config/settings.ts';
@@ -18,6 +17,7 @@ import { humanDurationMs } from '../lib/units.ts';
 import type { MongoConnection } from '../mongo/connection.ts';
 import { connectMongo } from '../mongo/connection.ts';
 import { startEmbeddedDatabase } from '../mongo/embedded-database.ts';
+import { outColour as pc } from './colour.ts';
 import { closedCount, newestTotals, renderStream, renderTotals } from './demo-view.ts';
 import { runProduce } from './produce.ts';
 import { eventWriter, type Shell } from './shell.ts';

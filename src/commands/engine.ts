@@ -1,7 +1,6 @@
 /** `vendaval engine`: wires the engine to the terminal and the signals. */
 import { hostname } from 'node:os';
 import logUpdate from 'log-update';
-import pc from 'picocolors';
 import type { Settings } from '../config/options.ts';
 import { Engine } from '../coordinator/engine.ts';
 import type { EngineEvent, EngineStatus } from '../coordinator/engine-events.ts';
@@ -9,6 +8,7 @@ import type { RunSummary } from '../coordinator/run-tally.ts';
 import { type StatusServer, startStatusServer } from '../dashboard/status-server.ts';
 import type { VendavalError } from '../lib/errors.ts';
 import { formatCount, humanDurationMs } from '../lib/units.ts';
+import { outColour as pc } from './colour.ts';
 import { eventWriter, type Shell } from './shell.ts';
 import { openDatabase, openTopics } from './startup.ts';
 import { describeHold } from './watermark-text.ts';

@@ -3,10 +3,11 @@
  * and errors as `error:`, `hint:` and a code. Standard output carries results, standard error
  * everything else.
  */
-import pc from 'picocolors';
+
 import pino from 'pino';
 import type { EngineEvent } from '../coordinator/engine-events.ts';
 import { codeOf, messageOf, VendavalError } from '../lib/errors.ts';
+import { errColour as pc } from './colour.ts';
 
 export interface Shell {
   readonly out: NodeJS.WriteStream;

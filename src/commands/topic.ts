@@ -1,10 +1,10 @@
 /** `vendaval topic create|describe`: the topic and its dead-letter topic. */
 import Table from 'cli-table3';
-import pc from 'picocolors';
 import type { Settings } from '../config/options.ts';
 import { requireTopic, topicMetadata } from '../kafka/metadata.ts';
 import type { TopicMetadata } from '../kafka/protocol/requests.ts';
 import { createTopic, DEAD_LETTER_TOPIC_CONFIG } from '../kafka/topic-admin.ts';
+import { outColour as pc } from './colour.ts';
 import type { Shell } from './shell.ts';
 
 export interface TopicCreateOptions {
