@@ -36,6 +36,13 @@ const COMMIT_TIMEOUT_MS = 10_000;
 /** Nothing rests on the last commit, and a group amid a rebalance may answer after ten seconds. */
 const LAST_COMMIT_TIMEOUT_MS = 5000;
 
+/** Records between a position and its log's end from which on an engine is catching up. */
+const CATCH_UP_LAG = 100_000;
+const CATCH_UP_INTERVAL_MS = 1000;
+
+const isFarBehind = (live: Float64Array) =>
+  live[LIVE.highWatermark] - live[LIVE.nextOffset] > CATCH_UP_LAG;
+
 export interface EngineOptions {
   readonly settings: Settings;
   readonly mongo: MongoConnection;
@@ -109,8 +116,7 @@ export class Engine {
       while (!this.#isStopping && !this.#fatal) {
         await this.#cycle();
         if (this.#options.untilEnd && this.#isDrained()) break;
-        await sleep(this.#settings.flushIntervalMs, this.#wake.signal);
-        this.#wake = new AbortController();
+        await this.#pause();
       }
     } catch (error) {
       this.#fatal ??= this.#asError(error);
@@ -176,6 +182,23 @@ export class Engine {
       trouble: (code, message) => this.#trouble(code, message),
       fatal: (error) => this.#fail(error),
     });
+  }
+
+  /**
+   * Until the next checkpoint. While the engine is far behind, nobody waits for its newest totals,
+   * and a checkpoint costs the cores that could catch up: then it comes less often, and writes
+   * each document once for the many times it changed. A full table wakes it all the same.
+   */
+  async #pause(): Promise<void> {
+    const { signal } = this.#wake;
+    const startMs = systemClock.monotonicMs();
+    do await sleep(this.#settings.flushIntervalMs, signal);
+    while (
+      !signal.aborted &&
+      systemClock.monotonicMs() - startMs < CATCH_UP_INTERVAL_MS &&
+      this.#manager.owned.some(({ live }) => isFarBehind(live))
+    );
+    this.#wake = new AbortController();
   }
 
   // --- the cycle ----------------------------------------------------------------------------
