@@ -5,7 +5,7 @@
 import { crc32c } from '@node-rs/crc32';
 import { Bench } from 'tinybench';
 import { BatchHead, batchEnd, CRC_FROM } from '../../src/kafka/record-batch.ts';
-import { createRegion, CoordinatorRegion, WorkerRegion } from '../../src/state/partition-region.ts';
+import { CoordinatorRegion, createRegion, WorkerRegion } from '../../src/state/partition-region.ts';
 import { PartitionAccumulator } from '../../src/workers/partition-accumulator.ts';
 import { recordBatch } from '../../test/parts/record-batch-builder.ts';
 import { randomFrom, saleText } from '../parts/workload.ts';
@@ -99,7 +99,8 @@ export async function hotPathBench({ timeMs }: { timeMs: number }): Promise<Micr
   const region = new WorkerRegion(createRegion(LIMITS, []));
   const hashes = new Map<string, string>();
   const bench = new Bench({ time: timeMs, warmupTime: timeMs / 4 });
-  const add = (name: string, work: () => string) => bench.add(name, () => void hashes.set(name, work()));
+  const add = (name: string, work: () => string) =>
+    bench.add(name, () => void hashes.set(name, work()));
   add('table update', () => fillTable(region, keys));
   add('batch walk with CRC-32C', () => walk(bytes, view, end));
   add('batches to table: CRC left out, all rules on', () => accumulate(bytes, view, end));
