@@ -5,7 +5,7 @@
  */
 import type { Settings } from '../config/options.ts';
 import type { EngineEvent } from '../coordinator/engine-events.ts';
-import { requireTopic, topicMetadata } from '../kafka/metadata.ts';
+import { existingTopic } from '../kafka/metadata.ts';
 import { createTopic, DEAD_LETTER_TOPIC_CONFIG } from '../kafka/topic-admin.ts';
 import { Backoff } from '../lib/backoff.ts';
 import { sleep, systemClock } from '../lib/clock.ts';
@@ -91,10 +91,9 @@ export async function openTopics(
   onEvent: OnEvent,
 ): Promise<void> {
   const { brokers, topic, deadLetterTopic } = settings;
-  const ask = async (name: string) => requireTopic(await topicMetadata(brokers, name), name);
-  const metadata = await waitFor('Kafka', () => ask(topic), signal, onEvent);
+  const metadata = await waitFor('Kafka', () => existingTopic(brokers, topic), signal, onEvent);
   try {
-    await ask(deadLetterTopic);
+    await existingTopic(brokers, deadLetterTopic);
   } catch (error) {
     if (!(error instanceof VendavalError && error.code === 'E_TOPIC_MISSING')) throw error;
     const replicas = metadata.partitions.map((partition) => partition.replicas.length);

@@ -1,9 +1,10 @@
 /** `vendaval topic create|describe`: the topic and its dead-letter topic. */
 import Table from 'cli-table3';
 import type { Settings } from '../config/options.ts';
-import { requireTopic, topicMetadata } from '../kafka/metadata.ts';
+import { existingTopic, requireTopic, topicMetadata } from '../kafka/metadata.ts';
 import type { TopicMetadata } from '../kafka/protocol/requests.ts';
 import { createTopic, DEAD_LETTER_TOPIC_CONFIG } from '../kafka/topic-admin.ts';
+import { sleep } from '../lib/clock.ts';
 import { outColour as pc } from './colour.ts';
 import type { Shell } from './shell.ts';
 
@@ -37,13 +38,13 @@ async function waitForTopic(settings: Settings, topic: string): Promise<TopicMet
     const metadata = await topicMetadata(settings.brokers, topic);
     const isReady = metadata.error === 0 && metadata.partitions.every((p) => p.leaderId >= 0);
     if (isReady || attempt >= 50) return metadata;
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await sleep(100);
   }
 }
 
 export async function runTopicDescribe(settings: Settings, shell: Shell): Promise<void> {
   const { brokers, topic } = settings;
-  const metadata = requireTopic(await topicMetadata(brokers, topic), topic);
+  const metadata = await existingTopic(brokers, topic);
   const rows = metadata.partitions.map(({ partition, leaderId, replicas, inSyncReplicas }) => ({
     partition,
     leader: leaderId,

@@ -164,7 +164,6 @@ export class Engine {
       rules: settings,
       categoryLimit: settings.maxCategories,
       pool: this.#pool,
-      topicId: () => this.#topic.topicId,
       partitionCount: () => this.#topic.partitionCount,
       leaderOf: (partition) => this.#topic.leaderOf(partition),
       recover: (partition) =>

@@ -9,8 +9,12 @@ import type { Progress } from '../mongo/progress-store.ts';
 import type { TotalsUpdate } from '../mongo/totals-store.ts';
 import { LIVE } from '../state/layout.ts';
 import { readSnapshot } from '../state/partition-region.ts';
-import { NO_EVENT_MS, NO_WATERMARK_MS, pureWatermarkMs } from '../window/watermark.ts';
-import { firstOpenWindow } from '../window/window.ts';
+import {
+  firstTimelyWindow,
+  NO_EVENT_MS,
+  NO_WATERMARK_MS,
+  pureWatermarkMs,
+} from '../window/watermark.ts';
 import type { TimeRules } from '../workers/lease-protocol.ts';
 import { PartitionTotals } from './partition-totals.ts';
 import type { RecoveredPartition } from './recovery.ts';
@@ -93,8 +97,8 @@ export class OwnedPartition {
   settle(progress: Progress, nowMs: number): void {
     this.durable = progress;
     this.durableAtMs = nowMs;
-    const watermarkMs = pureWatermarkMs(progress.maxEventMs, this.#rules.watermarkDelayMs);
-    this.#totals.forgetBefore(firstOpenWindow(watermarkMs, this.#rules.windowMs));
+    const { watermarkDelayMs, windowMs } = this.#rules;
+    this.#totals.forgetBefore(firstTimelyWindow(progress.maxEventMs, watermarkDelayMs, windowMs));
   }
 
   #closingWatermarkMs(maxEventMs: number, idleMs: number): number {

@@ -28,7 +28,6 @@ export interface ManagerContext {
   readonly rules: TimeRules;
   readonly categoryLimit: number;
   readonly pool: WorkerPool;
-  topicId(): string;
   partitionCount(): number;
   leaderOf(partition: number): LeaderAddress;
   recover(partition: number): Promise<RecoveredPartition>;
@@ -66,10 +65,6 @@ export class PartitionManager {
 
   get recovering(): number[] {
     return [...this.#tenures].flatMap(([partition, { owned }]) => (owned ? [] : partition));
-  }
-
-  get count(): number {
-    return this.#tenures.size;
   }
 
   acquire(partition: number): void {

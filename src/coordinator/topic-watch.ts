@@ -4,7 +4,7 @@
  * engine when the topic was deleted or made anew.
  */
 import type { SocketTimeouts } from '../kafka/broker-socket.ts';
-import { requireTopic, topicMetadata } from '../kafka/metadata.ts';
+import { existingTopic } from '../kafka/metadata.ts';
 import type { TopicMetadata } from '../kafka/protocol/requests.ts';
 import { sleep, systemClock } from '../lib/clock.ts';
 import { EXIT, VendavalError } from '../lib/errors.ts';
@@ -51,7 +51,7 @@ export class TopicWatch {
 
   /** Asks once; throws when the brokers do not answer or the topic does not exist. */
   static async start(brokers: string, topic: string, watcher: TopicWatcher): Promise<TopicWatch> {
-    const metadata = requireTopic(await topicMetadata(brokers, topic, TIMEOUTS), topic);
+    const metadata = await existingTopic(brokers, topic, TIMEOUTS);
     const watch = new TopicWatch(brokers, topic, metadata, watcher);
     void watch.#run();
     return watch;
@@ -90,9 +90,7 @@ export class TopicWatch {
       await sleep(REFRESH_MS - REFRESH_MS_MIN, this.#wake.signal);
       if (this.#stop.signal.aborted) return;
       try {
-        this.#take(
-          requireTopic(await topicMetadata(this.#brokers, this.#topic, TIMEOUTS), this.#topic),
-        );
+        this.#take(await existingTopic(this.#brokers, this.#topic, TIMEOUTS));
       } catch (error) {
         this.#failed(error as VendavalError);
       }

@@ -58,6 +58,15 @@ export async function topicMetadata(
   throw failure;
 }
 
+/** Asks like `topicMetadata`, and throws unless the topic exists. */
+export async function existingTopic(
+  brokers: string,
+  topic: string,
+  timeouts?: SocketTimeouts,
+): Promise<TopicMetadata> {
+  return requireTopic(await topicMetadata(brokers, topic, timeouts), topic);
+}
+
 /** Throws unless the metadata describes a topic that exists. */
 export function requireTopic(metadata: TopicMetadata, topic: string): TopicMetadata {
   if (metadata.error === KAFKA_ERROR.none) return metadata;

@@ -3,12 +3,6 @@
  * Money comes in as integer centavos and never passes through a float on its way to text.
  */
 
-declare const brand: unique symbol;
-type Branded<T, Name extends string> = T & { readonly [brand]: Name };
-
-/** Milliseconds since 1970-01-01T00:00:00Z. */
-export type EpochMs = Branded<number, 'EpochMs'>;
-
 const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
 const UNIT_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 

@@ -87,7 +87,7 @@ export const LIVE = {
   logStartOffset: 10,
   fetches: 11,
   reconnects: 12,
-  /** Monotonic milliseconds, from the thread's first record to its last, spent in whole. */
+  /** Wall clock when the lease's first and last records were read; 0 before. */
   firstRecordEpochMs: 13,
   lastRecordEpochMs: 14,
 } as const;

@@ -4,6 +4,8 @@
  * the least closing watermark over all partitions of the topic.
  */
 
+import { firstOpenWindow } from './window.ts';
+
 /** The greatest event time of a partition that has had no valid event. */
 export const NO_EVENT_MS = -1;
 
@@ -13,6 +15,14 @@ export const NO_WATERMARK_MS = Number.NEGATIVE_INFINITY;
 /** What lateness is judged by: the greatest valid event time so far, less the delay. */
 export function pureWatermarkMs(maxEventMs: number, delayMs: number): number {
   return maxEventMs === NO_EVENT_MS ? NO_WATERMARK_MS : maxEventMs - delayMs;
+}
+
+/**
+ * The least window index that a sale of this partition can still be counted in. Lateness and the
+ * forgetting of sums both go by it, so that neither is ever ahead of the other.
+ */
+export function firstTimelyWindow(maxEventMs: number, delayMs: number, windowMs: number): number {
+  return firstOpenWindow(pureWatermarkMs(maxEventMs, delayMs), windowMs);
 }
 
 /**

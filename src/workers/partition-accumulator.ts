@@ -13,8 +13,7 @@ import { SaleScanner } from '../sale/scanner.ts';
 import { SNAPSHOT } from '../state/layout.ts';
 import type { WorkerRegion } from '../state/partition-region.ts';
 import type { RecordSpans } from '../state/reject-log.ts';
-import { pureWatermarkMs } from '../window/watermark.ts';
-import { firstOpenWindow } from '../window/window.ts';
+import { firstTimelyWindow } from '../window/watermark.ts';
 import type { LeaseStart, TimeRules } from './lease-protocol.ts';
 
 /** A varint cursor over a response: the position moves, values come back as numbers. */
@@ -190,8 +189,7 @@ export class PartitionAccumulator {
   }
 
   #openFrom(maxEventMs: number): number {
-    const watermarkMs = pureWatermarkMs(maxEventMs, this.#rules.watermarkDelayMs);
-    return firstOpenWindow(watermarkMs, this.#rules.windowMs);
+    return firstTimelyWindow(maxEventMs, this.#rules.watermarkDelayMs, this.#rules.windowMs);
   }
 
   #detail(reason: number, timestampMs: number): string {
