@@ -11,21 +11,13 @@ import { type Decompress, loadCodec, unpackBatch } from '../../src/kafka/compres
 import { UnpackedRecords } from '../../src/kafka/compression/unpacked-records.ts';
 import { zstdWasm } from '../../src/kafka/compression/zstd-wasm.ts';
 import { BatchHead, batchEnd } from '../../src/kafka/record-batch.ts';
-import { CoordinatorRegion, createRegion, WorkerRegion } from '../../src/state/partition-region.ts';
-import { PartitionAccumulator } from '../../src/workers/partition-accumulator.ts';
 import { recordBatch } from '../../test/parts/record-batch-builder.ts';
+import { intoTable } from '../parts/into-table.ts';
 import { randomFrom, saleText } from '../parts/workload.ts';
 import type { MicroRow } from './hot-path.ts';
 
 const SALES = 300_000;
 const SALES_PER_BATCH = 1000;
-const LIMITS = { tableSlots: 8192, rejectLogBytes: 1 << 20, categoryCount: 100 };
-const RULES = {
-  windowMs: 60_000,
-  watermarkDelayMs: 120_000,
-  futureToleranceMs: 300_000,
-  timeZone: 'UTC',
-};
 
 interface Log {
   readonly bytes: Buffer;
@@ -75,23 +67,12 @@ function unpackAll(log: Log, decompress: Decompress, out: UnpackedRecords): stri
 }
 
 function accumulate(log: Log, decompress: Decompress | null, out: UnpackedRecords): string {
-  const buffer = createRegion(LIMITS, []);
-  const region = new WorkerRegion(buffer);
-  const start = { nextOffset: 0, maxEventMs: -1, counted: 0, rejected: [], guards: [] };
-  const accumulator = new PartitionAccumulator(region, RULES, start);
-  walk(log, decompress, out, (head) => {
-    const { bytes, view } = decompress ? out : log;
-    if (!accumulator.addBatch(bytes, view, head)) throw new Error('the table is full');
+  return intoTable((accumulator) => {
+    walk(log, decompress, out, (head) => {
+      const { bytes, view } = decompress ? out : log;
+      if (!accumulator.addBatch(bytes, view, head)) throw new Error('the table is full');
+    });
   });
-  accumulator.writeSnapshot(0, false);
-  region.freeze();
-  let count = 0;
-  let centavos = 0;
-  new CoordinatorRegion(buffer).frozen!.table.forEach((_window, _category, n, sum) => {
-    count += n;
-    centavos += sum;
-  });
-  return `${count} sales, ${centavos} centavos`;
 }
 
 export async function compressionBench({ timeMs }: { timeMs: number }): Promise<MicroRow[]> {

@@ -5,9 +5,9 @@
 import { crc32c } from '@node-rs/crc32';
 import { Bench } from 'tinybench';
 import { BatchHead, batchEnd, CRC_FROM } from '../../src/kafka/record-batch.ts';
-import { CoordinatorRegion, createRegion, WorkerRegion } from '../../src/state/partition-region.ts';
-import { PartitionAccumulator } from '../../src/workers/partition-accumulator.ts';
+import { createRegion, WorkerRegion } from '../../src/state/partition-region.ts';
 import { recordBatch } from '../../test/parts/record-batch-builder.ts';
+import { intoTable, LIMITS } from '../parts/into-table.ts';
 import { randomFrom, saleText } from '../parts/workload.ts';
 
 export interface MicroRow {
@@ -18,13 +18,6 @@ export interface MicroRow {
 
 const SALES = 300_000;
 const SALES_PER_BATCH = 120;
-const LIMITS = { tableSlots: 8192, rejectLogBytes: 1 << 20, categoryCount: 100 };
-const RULES = {
-  windowMs: 60_000,
-  watermarkDelayMs: 120_000,
-  futureToleranceMs: 300_000,
-  timeZone: 'UTC',
-};
 
 function batches(): Buffer {
   const random = randomFrom(7);
@@ -39,29 +32,17 @@ function batches(): Buffer {
   return Buffer.concat([...list, Buffer.alloc(64)]);
 }
 
-/** Adds every batch as a fresh lease would; returns what the table then holds. */
 function accumulate(bytes: Buffer, view: DataView, end: number): string {
-  const buffer = createRegion(LIMITS, []);
-  const region = new WorkerRegion(buffer);
-  const start = { nextOffset: 0, maxEventMs: -1, counted: 0, rejected: [], guards: [] };
-  const accumulator = new PartitionAccumulator(region, RULES, start);
-  const head = new BatchHead();
-  for (let position = 0; ; ) {
-    const next = batchEnd(view, position, end);
-    if (next < 0) break;
-    head.read(view, position, next);
-    if (!accumulator.addBatch(bytes, view, head)) throw new Error('the table is full');
-    position = next;
-  }
-  accumulator.writeSnapshot(0, false);
-  region.freeze();
-  let count = 0;
-  let centavos = 0;
-  new CoordinatorRegion(buffer).frozen!.table.forEach((_window, _category, n, sum) => {
-    count += n;
-    centavos += sum;
+  return intoTable((accumulator) => {
+    const head = new BatchHead();
+    for (let position = 0; ; ) {
+      const next = batchEnd(view, position, end);
+      if (next < 0) return;
+      head.read(view, position, next);
+      if (!accumulator.addBatch(bytes, view, head)) throw new Error('the table is full');
+      position = next;
+    }
   });
-  return `${count} sales, ${centavos} centavos`;
 }
 
 function walk(bytes: Buffer, view: DataView, end: number): string {

@@ -1,0 +1,29 @@
+/** What a fresh lease's table holds after some batches; shared, so that all cases do the same. */
+import { CoordinatorRegion, createRegion, WorkerRegion } from '../../src/state/partition-region.ts';
+import { PartitionAccumulator } from '../../src/workers/partition-accumulator.ts';
+
+export const LIMITS = { tableSlots: 8192, rejectLogBytes: 1 << 20, categoryCount: 100 };
+const RULES = {
+  windowMs: 60_000,
+  watermarkDelayMs: 120_000,
+  futureToleranceMs: 300_000,
+  timeZone: 'UTC',
+};
+
+/** Lets `feed` add batches as a fresh lease would. @returns what came of it, as a result to show */
+export function intoTable(feed: (accumulator: PartitionAccumulator) => void): string {
+  const buffer = createRegion(LIMITS, []);
+  const region = new WorkerRegion(buffer);
+  const start = { nextOffset: 0, maxEventMs: -1, counted: 0, rejected: [], guards: [] };
+  const accumulator = new PartitionAccumulator(region, RULES, start);
+  feed(accumulator);
+  accumulator.writeSnapshot(0, false);
+  region.freeze();
+  let count = 0;
+  let centavos = 0;
+  new CoordinatorRegion(buffer).frozen!.table.forEach((_window, _category, n, sum) => {
+    count += n;
+    centavos += sum;
+  });
+  return `${count} sales, ${centavos} centavos`;
+}
