@@ -10,6 +10,7 @@ import type { CommitPermit } from '../lib/commit-permit.ts';
 import { EXIT, type VendavalError } from '../lib/errors.ts';
 import type { ProgressStore } from '../mongo/progress-store.ts';
 import type { TotalsStore } from '../mongo/totals-store.ts';
+import type { StepTimer } from './checkpoint-report.ts';
 import type { CheckpointContent } from './owned-partition.ts';
 import { mergeByDocument } from './partition-totals.ts';
 
@@ -46,27 +47,31 @@ export class Checkpointer {
 
   /**
    * @param giveUp ends the retries; nothing of the content may then be taken for durable
+   * @param timer is told when each step is over
    * @returns the permits to commit, or null when it was given up
    */
   async persist(
     contents: readonly CheckpointContent[],
     giveUp: AbortSignal,
+    timer?: Pick<StepTimer, 'done'>,
   ): Promise<CommitPermit[] | null> {
     const { deadLetters, totals, progress } = this.#sinks;
     const letters = contents.flatMap((content) => content.letters);
     const updates = mergeByDocument(contents.flatMap((content) => content.updates));
     const grown = contents.filter(({ hasNewCategories }) => hasNewCategories);
     const withCategories = new Set(grown.map((content) => content.progress.partition));
-    const isDone =
-      (await this.#untilItHolds(() => deadLetters.send(letters), giveUp)) &&
-      (await this.#untilItHolds(() => totals.write(updates), giveUp));
-    if (!isDone) return null;
+    if (!(await this.#untilItHolds(() => deadLetters.send(letters), giveUp))) return null;
+    timer?.done('letters');
+    if (!(await this.#untilItHolds(() => totals.write(updates), giveUp))) return null;
+    timer?.done('totals');
     let permits: CommitPermit[] = [];
     const advance = async () => {
       const states = contents.map((content) => content.progress);
       permits = await progress.advance(states, withCategories);
     };
-    return (await this.#untilItHolds(advance, giveUp)) ? permits : null;
+    if (!(await this.#untilItHolds(advance, giveUp))) return null;
+    timer?.done('progress');
+    return permits;
   }
 
   async #untilItHolds(step: () => Promise<void>, giveUp: AbortSignal): Promise<boolean> {

@@ -1,6 +1,6 @@
 /** What the engine tells the outside while it runs; the shell decides how to show it. */
 import type { ReasonName } from '../sale/reasons.ts';
-import type { WatermarkHold } from '../window/watermark.ts';
+import type { PartitionTime, WatermarkHold } from '../window/watermark.ts';
 
 export type EventLevel = 'info' | 'warn' | 'error';
 
@@ -9,6 +9,26 @@ export interface EngineEvent {
   /** Stable identifier: E_… for a problem, a plain word for news. */
   readonly code: string;
   readonly message: string;
+}
+
+/** What is wrong now, since when, and what to do about it. */
+export interface EngineProblem {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string | null;
+  readonly sinceMs: number;
+}
+
+/** The Kafka cluster as the last answer to a question about the topic showed it. */
+export interface ClusterStatus {
+  readonly brokers: readonly {
+    readonly id: number;
+    readonly host: string;
+    readonly port: number;
+  }[];
+  readonly answeredAtMs: number;
+  /** What the last question ended with; null when it was answered. */
+  readonly problem: Omit<EngineProblem, 'sinceMs'> | null;
 }
 
 export type EngineState = 'starting' | 'running' | 'retrying' | 'draining' | 'stopped';
@@ -27,17 +47,28 @@ export interface PartitionStatus {
   readonly bytesRead: number;
   readonly reconnects: number;
   readonly rejectedByReason: Readonly<Partial<Record<ReasonName, number>>>;
+  /** Of what is durable, as the progress document has it. */
+  readonly durableCounted: number;
+  /** Kafka timestamp of the newest batch that was judged since the lease began; null before. */
+  readonly newestRecordMs: number | null;
+  /** host:port of the partition's leader. */
+  readonly leader: string;
+  readonly sharedBytes: number;
 }
 
 export interface EngineStatus {
   readonly state: EngineState;
   /** What a retry waits for; null when nothing is wrong. */
-  readonly problem: EngineEvent | null;
+  readonly problem: EngineProblem | null;
   readonly partitionCount: number;
   readonly partitions: readonly PartitionStatus[];
   /** Global watermark in ms since the epoch; null before every partition has one. */
   readonly watermarkMs: number | null;
   readonly hold: WatermarkHold | null;
+  /** Of every partition of the topic, other processes' too; null where there is no document. */
+  readonly times: readonly (PartitionTime | null)[];
+  /** null before the first answer. */
+  readonly cluster: ClusterStatus | null;
   readonly checkpoints: number;
   readonly lastCheckpointMs: number;
   readonly windowsClosed: number;

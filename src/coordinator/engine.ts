@@ -13,8 +13,9 @@ import { type MongoConnection, mongoError } from '../mongo/connection.ts';
 import { ProgressStore } from '../mongo/progress-store.ts';
 import { TotalsStore } from '../mongo/totals-store.ts';
 import { LIVE } from '../state/layout.ts';
+import { type CheckpointReport, StepTimer } from './checkpoint-report.ts';
 import { Checkpointer } from './checkpointer.ts';
-import type { EngineEvent, EngineState, EngineStatus } from './engine-events.ts';
+import type { EngineEvent, EngineProblem, EngineState, EngineStatus } from './engine-events.ts';
 import type { CheckpointContent, OwnedPartition } from './owned-partition.ts';
 import { PartitionManager } from './partition-manager.ts';
 import { partitionStatus } from './partition-status.ts';
@@ -51,6 +52,7 @@ export interface EngineOptions {
   /** Drain to the log's present end, then stop. */
   readonly untilEnd: boolean;
   readonly onEvent: (event: EngineEvent) => void;
+  readonly onCheckpoint?: (report: CheckpointReport) => void;
 }
 
 export class Engine {
@@ -69,7 +71,7 @@ export class Engine {
   #manager!: PartitionManager;
   #wake = new AbortController();
   #state: EngineState = 'starting';
-  #problem: EngineEvent | null = null;
+  #problem: EngineProblem | null = null;
   #fatal: VendavalError | null = null;
   #isStopping = false;
   /** Drained content that did not become durable; see `#cycle`. */
@@ -97,7 +99,13 @@ export class Engine {
       (error) => this.#asError(error),
       {
         retrying: (error, attempt) => {
-          this.#problem = { level: 'error', code: error.code, message: error.message };
+          const { code, message, hint = null } = error;
+          this.#problem = {
+            code,
+            message,
+            hint,
+            sinceMs: this.#problem?.sinceMs ?? systemClock.now(),
+          };
           this.#emit('error', error.code, `checkpoint attempt ${attempt}: ${error.message}`);
         },
         recovered: () => {
@@ -207,12 +215,19 @@ export class Engine {
     // a checkpoint that failed would pass over it. The next start counts it again.
     if (this.#hasUnsettled) return;
     const startMs = systemClock.monotonicMs();
+    const timer = new StepTimer();
     const taking = this.#manager.owned.filter((owned) => owned.hasNews(startMs, IDLE_INTERVAL_MS));
     await Promise.all(taking.map((owned) => owned.lease.freeze()));
+    timer.done('freeze');
     this.#hasUnsettled = true;
     const contents = this.#drainFrozen(taking);
+    timer.done('drain');
     if (contents.size > 0) {
-      const permits = await this.#checkpointer.persist([...contents.values()], this.#giveUp.signal);
+      const permits = await this.#checkpointer.persist(
+        [...contents.values()],
+        this.#giveUp.signal,
+        timer,
+      );
       if (!permits) return;
       const nowMs = systemClock.monotonicMs();
       for (const [owned, { progress }] of contents) {
@@ -225,9 +240,28 @@ export class Engine {
       this.#lastCheckpointMs = nowMs - startMs;
     }
     this.#hasUnsettled = false;
+    const durableAtMs = systemClock.now();
     await this.#closeWindows(contents.size > 0);
+    timer.done('close');
     await this.#commit();
+    timer.done('commit');
+    if (contents.size > 0) this.#report([...contents.values()], durableAtMs, timer);
     this.#manager.reap();
+  }
+
+  #report(
+    contents: readonly CheckpointContent[],
+    durableAtMs: number,
+    { stepMs }: StepTimer,
+  ): void {
+    this.#options.onCheckpoint?.({
+      durableAtMs,
+      durationMs: this.#lastCheckpointMs,
+      stepMs,
+      registers: contents.reduce((count, { updates }) => count + updates.length, 0),
+      arrivals: contents.map(({ arrivals }) => arrivals),
+      letters: contents.flatMap(({ letters }) => letters),
+    });
   }
 
   /** Takes the frozen deltas, longest waiting first, as far as their dead letters fit in memory. */
@@ -370,9 +404,13 @@ export class Engine {
       state: this.#problem && this.#state === 'running' ? 'retrying' : this.#state,
       problem: this.#problem,
       partitionCount: this.#topic?.partitionCount ?? 0,
-      partitions: partitionStatus(owned, recovering),
+      partitions: partitionStatus(owned, recovering, (partition) =>
+        this.#topic.leaderOf(partition),
+      ),
       watermarkMs: this.#closer.watermarkMs,
       hold: this.#closer.hold,
+      times: this.#closer.times,
+      cluster: this.#topic?.cluster ?? null,
       checkpoints: this.#checkpoints,
       lastCheckpointMs: this.#lastCheckpointMs,
       windowsClosed: this.#closer.closedCount,

@@ -27,7 +27,21 @@ export interface CheckpointContent {
   readonly letters: readonly DeadLetter[];
   /** The dictionary has grown since it was last written. */
   readonly hasNewCategories: boolean;
+  readonly arrivals: Arrivals;
 }
+
+/** How many records a checkpoint took from one partition, and when Kafka got them. */
+export interface Arrivals {
+  readonly partition: number;
+  readonly records: number;
+  /** Kafka timestamps, by batch; -1 when there are none. */
+  readonly oldestMs: number;
+  readonly newestMs: number;
+}
+
+/** Records with a verdict. */
+const judged = ({ counted, rejected }: Progress) =>
+  rejected.reduce((sum, count) => sum + count, counted);
 
 export class OwnedPartition {
   readonly partition: number;
@@ -90,7 +104,13 @@ export class OwnedPartition {
       categories: region.dictionary.names(snapshot.dictionaryCount),
     };
     const hasNewCategories = progress.categories.length > this.durable.categories.length;
-    return { progress, updates, letters, hasNewCategories };
+    const arrivals = {
+      partition: this.partition,
+      records: judged(progress) - judged(this.durable),
+      oldestMs: snapshot.oldestRecordMs,
+      newestMs: snapshot.newestRecordMs,
+    };
+    return { progress, updates, letters, hasNewCategories, arrivals };
   }
 
   /** The content is durable. */

@@ -1,6 +1,7 @@
 /** Partitions as the outside sees them, read from shared memory; for display only. */
 import { REASONS, type ReasonName } from '../sale/reasons.ts';
 import { LEASE_STATE, LIVE } from '../state/layout.ts';
+import type { LeaderAddress } from '../workers/lease-protocol.ts';
 import type { PartitionStatus } from './engine-events.ts';
 import type { OwnedPartition } from './owned-partition.ts';
 
@@ -16,12 +17,23 @@ const STATE_NAMES: Readonly<Record<number, PartitionStatus['state']>> = {
 export function partitionStatus(
   owned: readonly OwnedPartition[],
   recovering: readonly number[],
+  leaderOf: (partition: number) => LeaderAddress,
 ): PartitionStatus[] {
-  const statuses = [...owned.map(ofOwned), ...recovering.map(ofRecovering)];
+  const leader = (partition: number) => {
+    const { host, port } = leaderOf(partition);
+    return `${host}:${port}`;
+  };
+  const statuses = [
+    ...owned.map((one) => ofOwned(one, leader(one.partition))),
+    ...recovering.map((partition) => ofRecovering(partition, leader(partition))),
+  ];
   return statuses.sort((a, b) => a.partition - b.partition);
 }
 
-function ofOwned({ partition, live, durable }: OwnedPartition): PartitionStatus {
+function ofOwned(
+  { partition, live, durable, lease }: OwnedPartition,
+  leader: string,
+): PartitionStatus {
   const endOffset = live[LIVE.highWatermark];
   const nextOffset = live[LIVE.nextOffset];
   const byReason: Partial<Record<ReasonName, number>> = {};
@@ -41,10 +53,14 @@ function ofOwned({ partition, live, durable }: OwnedPartition): PartitionStatus 
     bytesRead: live[LIVE.bytesRead],
     reconnects: live[LIVE.reconnects],
     rejectedByReason: byReason,
+    durableCounted: durable.counted,
+    newestRecordMs: live[LIVE.newestRecordMs] || null,
+    leader,
+    sharedBytes: lease.region.sizeBytes,
   };
 }
 
-function ofRecovering(partition: number): PartitionStatus {
+function ofRecovering(partition: number, leader: string): PartitionStatus {
   return {
     partition,
     state: 'recovering',
@@ -58,5 +74,9 @@ function ofRecovering(partition: number): PartitionStatus {
     bytesRead: 0,
     reconnects: 0,
     rejectedByReason: {},
+    durableCounted: 0,
+    newestRecordMs: null,
+    leader,
+    sharedBytes: 0,
   };
 }

@@ -9,6 +9,7 @@ import type { TopicMetadata } from '../kafka/protocol/requests.ts';
 import { sleep, systemClock } from '../lib/clock.ts';
 import { EXIT, VendavalError } from '../lib/errors.ts';
 import type { LeaderAddress } from '../workers/lease-protocol.ts';
+import type { ClusterStatus } from './engine-events.ts';
 import { topicMadeAnew } from './recovery.ts';
 
 const REFRESH_MS = 5000;
@@ -33,6 +34,8 @@ export class TopicWatch {
   readonly #watcher: TopicWatcher;
   readonly #stop = new AbortController();
   #metadata: TopicMetadata;
+  #answeredAtMs = systemClock.now();
+  #problem: VendavalError | null = null;
   /** When the first of an unbroken row of answers without the topic came; NaN for none. */
   #missingSinceMs = Number.NaN;
   #wake = new AbortController();
@@ -73,6 +76,14 @@ export class TopicWatch {
     return { host: broker.host, port: broker.port, epoch: known?.leaderEpoch ?? -1 };
   }
 
+  /** The cluster as last heard of; `problem` is what the last question ended with, if not well. */
+  get cluster(): ClusterStatus {
+    const brokers = [...this.#metadata.brokers].map(([id, { host, port }]) => ({ id, host, port }));
+    const { code, message, hint = null } = this.#problem ?? {};
+    const problem = code && message ? { code, message, hint } : null;
+    return { brokers, answeredAtMs: this.#answeredAtMs, problem };
+  }
+
   /** Asks again soon: somebody found a leader gone. */
   refreshSoon(): void {
     this.#wake.abort();
@@ -99,6 +110,8 @@ export class TopicWatch {
 
   #take(metadata: TopicMetadata): void {
     this.#missingSinceMs = Number.NaN;
+    this.#answeredAtMs = systemClock.now();
+    this.#problem = null;
     if (metadata.topicId !== this.#metadata.topicId) {
       this.#watcher.fatal(topicMadeAnew(this.#metadata.topicId, metadata.topicId));
       return;
@@ -110,6 +123,7 @@ export class TopicWatch {
   }
 
   #failed(error: VendavalError): void {
+    this.#problem = error;
     if (error.code === 'E_TOPIC_MISSING' && this.#missingMs() >= MISSING_MS_MAX) {
       this.#watcher.fatal(
         new VendavalError(`the topic "${this.#topic}" was deleted while it was read`, {

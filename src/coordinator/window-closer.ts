@@ -5,7 +5,12 @@
  */
 import type { ProgressStore } from '../mongo/progress-store.ts';
 import type { TotalsStore } from '../mongo/totals-store.ts';
-import { globalWatermark, NO_WATERMARK_MS, type WatermarkHold } from '../window/watermark.ts';
+import {
+  globalWatermark,
+  NO_WATERMARK_MS,
+  type PartitionTime,
+  type WatermarkHold,
+} from '../window/watermark.ts';
 import { firstOpenWindow } from '../window/window.ts';
 
 export class WindowCloser {
@@ -14,6 +19,7 @@ export class WindowCloser {
   readonly #windowMs: number;
   #watermarkMs = NO_WATERMARK_MS;
   #hold: WatermarkHold | null = null;
+  #times: readonly (PartitionTime | null)[] = [];
   /** Every document of a window below this one is closed, as far as this process knows. */
   #closedBelow = NO_WATERMARK_MS;
   #closedCount = 0;
@@ -31,7 +37,8 @@ export class WindowCloser {
    *   sale of an idle partition can make a document whose window was closed before
    */
   async run(partitionCount: number, leastTouchedMs: number): Promise<void> {
-    const { watermarkMs, hold } = globalWatermark(await this.#progress.readTimes(partitionCount));
+    this.#times = await this.#progress.readTimes(partitionCount);
+    const { watermarkMs, hold } = globalWatermark(this.#times);
     this.#hold = hold;
     // It never goes back: a new partition only keeps it where it is.
     if (watermarkMs > this.#watermarkMs) this.#watermarkMs = watermarkMs;
@@ -48,6 +55,11 @@ export class WindowCloser {
 
   get hold(): WatermarkHold | null {
     return this.#hold;
+  }
+
+  /** What the watermark was made from, by partition; null where there is no document. */
+  get times(): readonly (PartitionTime | null)[] {
+    return this.#times;
   }
 
   get closedCount(): number {

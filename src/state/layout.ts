@@ -90,6 +90,8 @@ export const LIVE = {
   /** Wall clock when the lease's first and last records were read; 0 before. */
   firstRecordEpochMs: 13,
   lastRecordEpochMs: 14,
+  /** Kafka timestamp of the newest batch that was judged; 0 before. */
+  newestRecordMs: 15,
 } as const;
 export const LIVE_WORDS = 16;
 
@@ -113,6 +115,9 @@ export const SNAPSHOT = {
   atEnd: 3,
   counted: 4,
   dictionaryCount: 5,
+  /** Kafka timestamps of this delta's oldest and newest batch; -1 for none. For display only. */
+  oldestRecordMs: 6,
+  newestRecordMs: 7,
   /** One counter for each reason from here; index 0 (valid) stays unused. */
   rejected: 8,
 } as const;

@@ -40,6 +40,9 @@ export interface PartitionSnapshot {
   readonly atEnd: boolean;
   readonly counted: number;
   readonly dictionaryCount: number;
+  /** Kafka timestamps of the oldest and newest batch in the delta; -1 for none. */
+  readonly oldestRecordMs: number;
+  readonly newestRecordMs: number;
   /** Indexed by reason code. */
   readonly rejected: readonly number[];
 }
@@ -66,6 +69,7 @@ export function createRegion(limits: RegionLimits, names: readonly string[]): Sh
 }
 
 abstract class PartitionRegion {
+  readonly sizeBytes: number;
   readonly live: Float64Array;
   readonly dictionary: CategoryDictionary;
   protected readonly words: Int32Array;
@@ -83,6 +87,7 @@ abstract class PartitionRegion {
     };
     const offsets = regionOffsets(limits);
     assert(buffer.byteLength === offsets.totalBytes, 'the region is as long as its limits say');
+    this.sizeBytes = buffer.byteLength;
     this.live = new Float64Array(buffer, offsets.live, LIVE_WORDS);
     this.dictionary = new CategoryDictionary(buffer, offsets, limits);
     this.deltas = [attach(buffer, offsets, limits, 0), attach(buffer, offsets, limits, 1)];
@@ -158,6 +163,8 @@ export function readSnapshot(delta: Delta): PartitionSnapshot {
     atEnd: words[SNAPSHOT.atEnd] === 1,
     counted: words[SNAPSHOT.counted],
     dictionaryCount: words[SNAPSHOT.dictionaryCount],
+    oldestRecordMs: words[SNAPSHOT.oldestRecordMs],
+    newestRecordMs: words[SNAPSHOT.newestRecordMs],
     rejected: REASONS.map((_, code) => words[SNAPSHOT.rejected + code]),
   };
 }

@@ -42,6 +42,9 @@ export class PartitionAccumulator {
   maxEventMs: number;
   counted: number;
   readonly rejected: Float64Array;
+  /** Kafka timestamps of the batches since the last snapshot, for display; -1 for none. */
+  #oldestRecordMs = -1;
+  #newestRecordMs = -1;
   readonly #region: WorkerRegion;
   readonly #scanner: SaleScanner;
   readonly #rules: TimeRules;
@@ -82,6 +85,7 @@ export class PartitionAccumulator {
    *   frozen and another took its place; `nextOffset` is then the record to go on with
    */
   addBatch(bytes: Buffer, view: DataView, head: BatchHead): boolean {
+    this.#noteTime(head.timestampMs);
     const cursor = this.#cursor;
     cursor.position = head.recordsStart;
     for (let i = 0; i < head.recordCount; i++) {
@@ -144,7 +148,21 @@ export class PartitionAccumulator {
     words[SNAPSHOT.atEnd] = atEnd ? 1 : 0;
     words[SNAPSHOT.counted] = this.counted;
     words[SNAPSHOT.dictionaryCount] = this.#region.dictionary.size;
+    words[SNAPSHOT.oldestRecordMs] = this.#oldestRecordMs;
+    words[SNAPSHOT.newestRecordMs] = this.#newestRecordMs;
+    this.#oldestRecordMs = -1;
+    this.#newestRecordMs = -1;
     words.set(this.rejected, SNAPSHOT.rejected);
+  }
+
+  get newestRecordMs(): number {
+    return this.#newestRecordMs;
+  }
+
+  #noteTime(batchMs: number): void {
+    if (batchMs < 0) return;
+    if (this.#oldestRecordMs < 0 || batchMs < this.#oldestRecordMs) this.#oldestRecordMs = batchMs;
+    if (batchMs > this.#newestRecordMs) this.#newestRecordMs = batchMs;
   }
 
   get rejectedTotal(): number {

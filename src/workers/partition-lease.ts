@@ -430,6 +430,7 @@ export class PartitionLease {
     live[LIVE.counted] = accumulator.counted;
     live[LIVE.rejected] = accumulator.rejectedTotal;
     live[LIVE.maxEventMs] = accumulator.maxEventMs;
+    if (accumulator.newestRecordMs >= 0) live[LIVE.newestRecordMs] = accumulator.newestRecordMs;
     if (accumulator.nextOffset !== live[LIVE.nextOffset]) {
       const now = systemClock.now();
       if (live[LIVE.firstRecordEpochMs] === 0) live[LIVE.firstRecordEpochMs] = now;

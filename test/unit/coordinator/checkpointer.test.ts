@@ -83,6 +83,7 @@ function content(
     updates: [{ windowStartMs: 0, windowEndMs: 1, categoria: 'Casa', registers }],
     letters: [{ partition, record }],
     hasNewCategories,
+    arrivals: { partition, records: nextOffset, oldestMs: 1, newestMs: 1 },
   };
 }
 
@@ -157,6 +158,18 @@ describe('Checkpointer', () => {
     };
     expect(await persisted).toBeNull();
     expect(steps()).toEqual(['dead letters', 'totals']);
+  });
+
+  it('tells when a step is over: once, after its last try', async () => {
+    failures = { totals: 2 };
+    const told: string[] = [];
+    const timer = { done: (step: string) => told.push(`${step} after ${steps().length} calls`) };
+    await checkpointer().persist([content(0, 10)], never, timer);
+    expect(told).toEqual([
+      'letters after 1 calls',
+      'totals after 4 calls',
+      'progress after 5 calls',
+    ]);
   });
 
   it('does not try a bug again', async () => {

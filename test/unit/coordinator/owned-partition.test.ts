@@ -54,8 +54,11 @@ describe('OwnedPartition', () => {
       headersEnd: 2,
     };
     worker.active.rejectLog.append(Buffer.from('x\0'), spans, 12, T, REASON.not_json, '');
-    freeze({ nextOffset: 13, maxEventMs: T, counted: 1, dictionaryCount: 2, atEnd: 1 });
-    const { progress, updates, letters, hasNewCategories } = owned.drain();
+    freeze({
+      ...{ nextOffset: 13, maxEventMs: T, counted: 1, dictionaryCount: 2, atEnd: 1 },
+      ...{ oldestRecordMs: T - 500, newestRecordMs: T - 20 },
+    });
+    const { progress, updates, letters, hasNewCategories, arrivals } = owned.drain();
     expect(progress).toMatchObject({
       partition: 4,
       nextOffset: 13,
@@ -66,6 +69,7 @@ describe('OwnedPartition', () => {
       categories: ['Casa', 'Livros'],
     });
     expect(hasNewCategories).toBe(true);
+    expect(arrivals).toEqual({ partition: 4, records: 1, oldestMs: T - 500, newestMs: T - 20 });
     expect(updates[0]).toMatchObject({
       categoria: 'Livros',
       registers: [{ partition: 4, register: { count: 1, centavos: 500n, ate: 13 } }],

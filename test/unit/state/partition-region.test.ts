@@ -143,6 +143,8 @@ describe('the hand-over of deltas', () => {
     snapshot[SNAPSHOT.atEnd] = 1;
     snapshot[SNAPSHOT.counted] = 7;
     snapshot[SNAPSHOT.dictionaryCount] = 2;
+    snapshot[SNAPSHOT.oldestRecordMs] = 1.6e12;
+    snapshot[SNAPSHOT.newestRecordMs] = 1.65e12;
     snapshot[SNAPSHOT.rejected + REASON.late] = 3;
     worker.freeze();
     const { rejected, ...rest } = readSnapshot(coordinator.frozen!);
@@ -153,6 +155,8 @@ describe('the hand-over of deltas', () => {
       atEnd: true,
       counted: 7,
       dictionaryCount: 2,
+      oldestRecordMs: 1.6e12,
+      newestRecordMs: 1.65e12,
     });
     expect(rejected[REASON.late]).toBe(3);
     expect(rejected.reduce((sum, count) => sum + count)).toBe(3);

@@ -74,6 +74,19 @@ describe('PartitionAccumulator', () => {
     });
   });
 
+  it('says between which Kafka timestamps the batches of each delta lie', () => {
+    const { add, freeze } = setUp();
+    const batch = (baseOffset: number, timestampMs: number) =>
+      add({ baseOffset, records: [sale(T)], timestampMs });
+    batch(0, T + 300);
+    batch(1, T + 100);
+    batch(2, T + 200);
+    expect(freeze()).toMatchObject({ oldestRecordMs: T + 100, newestRecordMs: T + 300 });
+    batch(3, T + 400);
+    expect(freeze()).toMatchObject({ oldestRecordMs: T + 400, newestRecordMs: T + 400 });
+    expect(freeze()).toMatchObject({ oldestRecordMs: -1, newestRecordMs: -1 });
+  });
+
   it('gives a rejected record with its key, value, headers, place, time and reason', () => {
     const { add, freeze, drained } = setUp();
     const headers = [
