@@ -122,7 +122,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 data-loss guard, 4 verify found a diffe
     .description('send made-up sales to the topic')
     .option('--rate <n>', 'sales a second', number(0.01, 1_000_000, false), 2)
     .option('--count <n>', 'stop after so many; 0 is until Ctrl+C', number(0, 1e12, true), 0)
-    .option('--format <name>', 'how a sale is written: json', format, 'json')
+    .option('--format <name>', 'how a sale is written: json or flatbuffers', format, 'json')
     .option('--seed <n>', 'make the same sales again', number(0, 2 ** 31 - 1, true))
     .action(
       action(async ({ settings }, shell, own) => {
@@ -185,9 +185,9 @@ function duration(text: string): number {
   return ms;
 }
 
-function format(name: string): 'json' {
-  if (name !== 'json') throw new InvalidArgumentError('Known: json.');
-  return name;
+function format(name: string): 'json' | 'flatbuffers' {
+  if (name === 'json' || name === 'flatbuffers') return name;
+  throw new InvalidArgumentError('Known: json, flatbuffers.');
 }
 
 async function main(): Promise<void> {

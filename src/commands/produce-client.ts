@@ -5,6 +5,7 @@
 import rdkafka from 'node-rdkafka';
 import { clientConfig } from '../kafka/client-config.ts';
 import { EXIT, messageOf, VendavalError } from '../lib/errors.ts';
+import { encodeSale } from '../sale/flatbuffers/encode.ts';
 import type { GeneratedSale } from './sale-generator.ts';
 
 const CONNECT_LIMIT_MS = 10_000;
@@ -21,6 +22,9 @@ const TOPIC_SETTINGS = new Set([
   'delivery.timeout.ms',
   'partitioner',
 ]);
+
+/** How a sale is written; the engine reads both, side by side in one topic. */
+export type ProduceFormat = 'json' | 'flatbuffers';
 
 export interface ProduceTarget {
   /** host:port, several separated by commas. */
@@ -111,10 +115,10 @@ export function tryProduce(
   producer: rdkafka.Producer,
   topic: string,
   next: GeneratedSale,
+  format: ProduceFormat,
 ): boolean {
   try {
-    const value = Buffer.from(JSON.stringify(next.sale));
-    producer.produce(topic, null, value, null, null, next);
+    producer.produce(topic, null, recordValue(next, format), null, null, next);
     return true;
   } catch (error) {
     const { code } = error as rdkafka.LibrdKafkaError;
@@ -126,4 +130,15 @@ export function tryProduce(
       cause: error,
     });
   }
+}
+
+function recordValue({ sale, valorCentavos }: GeneratedSale, format: ProduceFormat): Buffer {
+  if (format === 'json') return Buffer.from(JSON.stringify(sale));
+  const { id_pedido: idPedido, categoria, timestamp } = sale;
+  return encodeSale({
+    idPedido,
+    categoria,
+    valorCentavos,
+    timestampMs: Date.parse(`${timestamp}Z`),
+  });
 }

@@ -12,6 +12,7 @@ import {
   connect,
   disconnect,
   openProducer,
+  type ProduceFormat,
   type ProduceTarget,
   tryProduce,
 } from './produce-client.ts';
@@ -40,7 +41,8 @@ export interface ProduceOptions extends ProduceTarget {
   readonly rate?: number | undefined;
   /** How many to send; 0, the default, is endless. */
   readonly count?: number | undefined;
-  readonly format?: 'json' | undefined;
+  /** Default: json. */
+  readonly format?: ProduceFormat | undefined;
   /** Makes the sales, but for their times, the same in every run. */
   readonly seed?: number | undefined;
   /** JSON lines in place of text. */
@@ -139,6 +141,7 @@ async function sendAll(
   signal: AbortSignal,
 ): Promise<void> {
   const clock = systemClock;
+  const { topic, format = 'json' } = options;
   const generate = createSaleGenerator(options.seed);
   const limit = options.count || Number.POSITIVE_INFINITY;
   const intervalMs = 1000 / rate;
@@ -153,7 +156,7 @@ async function sendAll(
     const most = Math.min(limit, deliveries.sent + BATCH_MAX);
     while (hasRoom && dueMs <= nowMs && deliveries.sent < most) {
       waiting ??= generate(clock.now());
-      hasRoom = tryProduce(producer, options.topic, waiting);
+      hasRoom = tryProduce(producer, topic, waiting, format);
       if (!hasRoom) break;
       waiting = undefined;
       deliveries.sent++;
