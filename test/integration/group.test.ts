@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { CommitSampler } from '../parts/commit-sampler.ts';
 import type { EngineProcess } from '../parts/engine-process.ts';
+import { FaultProxy } from '../parts/fault-proxy.ts';
 import { makeSales, WORKLOAD_CATEGORIES_MAX } from '../parts/sales.ts';
 import { Scene } from '../parts/scene.ts';
 import { SteadyProducer } from '../parts/steady-producer.ts';
-import { TcpProxy } from '../parts/tcp-proxy.ts';
 import { uniqueName } from '../parts/topic.ts';
 
 /** More than is sent before the last process has everything. */
@@ -60,7 +60,7 @@ test('processes of one group share the partitions, come and go, and the document
 test('a process that was cut off and writes what is old by now changes nothing', async (t) => {
   const scene = await Scene.make(t, { rules: { maxCategories: WORKLOAD_CATEGORIES_MAX } });
   const sales = makeSales({ seed: 12, count: 4000 });
-  const proxy = await TcpProxy.start(t, Number(new URL(scene.mongoUrl).port));
+  const proxy = await FaultProxy.start(t, Number(new URL(scene.mongoUrl).port));
   const mongo = scene.mongoUrl.replace(/:\d+\//, `:${proxy.port}/`);
   // In another group it owns the partitions as well, as one that was taken for dead would.
   const group = uniqueName('cut-off');
@@ -76,7 +76,7 @@ test('a process that was cut off and writes what is old by now changes nothing',
 
   await scene.produce(sales.slice(2000));
   await scene.drain();
-  await proxy.mend();
+  await proxy.heal();
   await cutOff.endsWell();
   expect(cutOff.done).toMatchObject({ counted: expect.any(Number) });
   expect(Number(cutOff.done?.counted) + Number(cutOff.done?.rejected)).toBe(2000);

@@ -41,6 +41,8 @@ export interface KafkaBrokerOptions {
   readonly heapMb?: number;
   /** Server properties that win over the ones set here. */
   readonly properties?: Readonly<Record<string, string>>;
+  /** A second listener, which tells its clients to use another port: a proxy's. */
+  readonly proxied?: boolean;
   readonly onStep?: (step: string) => void;
 }
 
@@ -48,6 +50,8 @@ export interface KafkaBroker {
   /** host:port, for a client's list of brokers. */
   readonly brokers: string;
   readonly port: number;
+  /** Where a proxy has to listen, and where it has to lead. */
+  readonly proxied: ProxiedListener | undefined;
   /** Of the process that runs now; another after restart(). */
   readonly pid: number;
   /** Ends it and removes its data. */
@@ -61,10 +65,16 @@ export interface KafkaBroker {
   restart(): Promise<void>;
 }
 
+export interface ProxiedListener {
+  readonly advertisedPort: number;
+  readonly listensOn: number;
+}
+
 interface Layout {
   readonly folder: string;
   readonly port: number;
   readonly controllerPort: number;
+  readonly proxied: ProxiedListener | undefined;
   readonly config: string;
   readonly classPath: string;
   readonly heapMb: number;
@@ -73,15 +83,17 @@ interface Layout {
 function properties(layout: Layout, own: Readonly<Record<string, string>>): string {
   const broker = `PLAINTEXT://127.0.0.1:${layout.port}`;
   const controller = `CONTROLLER://127.0.0.1:${layout.controllerPort}`;
+  const proxied = (port: number | undefined) =>
+    port === undefined ? [] : [`PROXIED://127.0.0.1:${port}`];
   const all: Record<string, string> = {
     'process.roles': 'broker,controller',
     'node.id': '1',
     'controller.quorum.voters': `1@127.0.0.1:${layout.controllerPort}`,
-    listeners: `${broker},${controller}`,
-    'advertised.listeners': broker,
+    listeners: [broker, controller, ...proxied(layout.proxied?.listensOn)].join(),
+    'advertised.listeners': [broker, ...proxied(layout.proxied?.advertisedPort)].join(),
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'PLAINTEXT',
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT',
     'log.dirs': join(layout.folder, 'data'),
     'auto.create.topics.enable': 'false',
     'default.replication.factor': '1',
@@ -172,7 +184,10 @@ async function layOut(classPath: string, options: KafkaBrokerOptions): Promise<L
   const [port, controllerPort] = await Promise.all([findFreePort(), findFreePort()]);
   const config = join(folder, 'server.properties');
   const heapMb = options.heapMb ?? 512;
-  const layout: Layout = { folder, port, controllerPort, config, classPath, heapMb };
+  const proxied = options.proxied
+    ? { advertisedPort: await findFreePort(), listensOn: await findFreePort() }
+    : undefined;
+  const layout: Layout = { folder, port, controllerPort, proxied, config, classPath, heapMb };
   await writeFile(layout.config, properties(layout, options.properties ?? {}));
   return layout;
 }
@@ -199,6 +214,7 @@ function handleOf(layout: Layout, first: ServerProcess): KafkaBroker {
   return {
     brokers: `127.0.0.1:${layout.port}`,
     port: layout.port,
+    proxied: layout.proxied,
     get pid() {
       return server.pid;
     },
