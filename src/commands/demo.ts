@@ -10,6 +10,7 @@ import type { ResolvedSettings } from '../config/settings.ts';
 import { maskUrl } from '../config/settings.ts';
 import { Engine } from '../coordinator/engine.ts';
 import type { EngineEvent } from '../coordinator/engine-events.ts';
+import { kafkaAndThreads } from '../coordinator/outside.ts';
 import { startEmbeddedBroker } from '../kafka/embedded-broker.ts';
 import { topicMetadata } from '../kafka/metadata.ts';
 import { createTopic } from '../kafka/topic-admin.ts';
@@ -142,7 +143,14 @@ async function runOn(
   let end: NodeJS.Timeout | undefined;
   try {
     await openTopics(settings, ending.signal, onEvent);
-    const engine = new Engine({ settings, mongo, owner: 'demo', untilEnd: false, onEvent });
+    const engine = new Engine({
+      settings,
+      mongo,
+      outside: kafkaAndThreads(settings),
+      owner: 'demo',
+      untilEnd: false,
+      onEvent,
+    });
     say(
       `windows of ${humanDurationMs(settings.windowMs)}, watermark delay ` +
         `${humanDurationMs(settings.watermarkDelayMs)}, ${options.rate} sales/s; Ctrl+C stops everything`,

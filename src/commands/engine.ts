@@ -4,6 +4,7 @@ import logUpdate from 'log-update';
 import type { Settings } from '../config/options.ts';
 import { Engine } from '../coordinator/engine.ts';
 import type { EngineEvent, EngineStatus } from '../coordinator/engine-events.ts';
+import { kafkaAndThreads } from '../coordinator/outside.ts';
 import type { RunSummary } from '../coordinator/run-tally.ts';
 import { type StatusServer, startStatusServer } from '../dashboard/status-server.ts';
 import type { VendavalError } from '../lib/errors.ts';
@@ -35,7 +36,14 @@ export async function runEngine(
   try {
     await openTopics(settings, shell.signal, onEvent);
     const owner = `${hostname()}/${process.pid}`;
-    const engine = new Engine({ settings, mongo, owner, untilEnd: options.untilEnd, onEvent });
+    const engine = new Engine({
+      settings,
+      mongo,
+      outside: kafkaAndThreads(settings),
+      owner,
+      untilEnd: options.untilEnd,
+      onEvent,
+    });
     shell.signal.addEventListener('abort', () => engine.stop(), { once: true });
     if (shell.signal.aborted) return;
     server = await openStatusServer(settings, () => engine.status(), onEvent);

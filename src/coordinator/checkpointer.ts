@@ -3,7 +3,6 @@
  * totals, progress. Content is frozen: a step that fails is tried again with the same content
  * until it holds or the caller gives up, and what held is not done twice.
  */
-import type { DeadLetterProducer } from '../kafka/dead-letters.ts';
 import { Backoff } from '../lib/backoff.ts';
 import { endsBefore, sleep } from '../lib/clock.ts';
 import type { CommitPermit } from '../lib/commit-permit.ts';
@@ -11,6 +10,7 @@ import { EXIT, type VendavalError } from '../lib/errors.ts';
 import type { ProgressStore } from '../mongo/progress-store.ts';
 import type { TotalsStore } from '../mongo/totals-store.ts';
 import type { StepTimer } from './checkpoint-report.ts';
+import type { DeadLetters } from './outside.ts';
 import type { CheckpointContent } from './owned-partition.ts';
 import { mergeByDocument } from './partition-totals.ts';
 
@@ -18,7 +18,7 @@ const BACKOFF_MIN_MS = 100;
 const BACKOFF_MAX_MS = 5000;
 
 export interface CheckpointSinks {
-  readonly deadLetters: DeadLetterProducer;
+  readonly deadLetters: Pick<DeadLetters, 'send'>;
   readonly totals: TotalsStore;
   readonly progress: ProgressStore;
 }

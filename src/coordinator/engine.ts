@@ -4,8 +4,6 @@
  * close windows, commit. One checkpoint at a time.
  */
 import type { Settings } from '../config/options.ts';
-import { DeadLetterProducer } from '../kafka/dead-letters.ts';
-import { GroupMember } from '../kafka/group-member.ts';
 import { endsBefore, sleep, systemClock } from '../lib/clock.ts';
 import type { CommitPermit } from '../lib/commit-permit.ts';
 import { messageOf, VendavalError } from '../lib/errors.ts';
@@ -16,14 +14,14 @@ import { LIVE } from '../state/layout.ts';
 import { type CheckpointReport, StepTimer } from './checkpoint-report.ts';
 import { Checkpointer } from './checkpointer.ts';
 import type { EngineEvent, EngineProblem, EngineState, EngineStatus } from './engine-events.ts';
+import type { LeaseThreads } from './lease-handle.ts';
+import type { DeadLetters, Group, Outside, Topic } from './outside.ts';
 import type { CheckpointContent, OwnedPartition } from './owned-partition.ts';
 import { PartitionManager } from './partition-manager.ts';
 import { partitionStatus } from './partition-status.ts';
 import { recoverPartition } from './recovery.ts';
 import { type RunSummary, RunTally } from './run-tally.ts';
-import { TopicWatch } from './topic-watch.ts';
 import { WindowCloser } from './window-closer.ts';
-import { WorkerPool } from './worker-pool.ts';
 
 /** How often the watermark of an idle partition is written, and other processes' are read. */
 const IDLE_INTERVAL_MS = 1000;
@@ -47,6 +45,7 @@ const isFarBehind = (live: Float64Array) =>
 export interface EngineOptions {
   readonly settings: Settings;
   readonly mongo: MongoConnection;
+  readonly outside: Outside;
   /** A name for this process in the progress documents. */
   readonly owner: string;
   /** Drain to the log's present end, then stop. */
@@ -61,13 +60,13 @@ export class Engine {
   readonly #progress: ProgressStore;
   readonly #totals: TotalsStore;
   readonly #closer: WindowCloser;
-  readonly #deadLetters: DeadLetterProducer;
+  readonly #deadLetters: DeadLetters;
   readonly #checkpointer: Checkpointer;
   readonly #giveUp = new AbortController();
   #giveUpTimer: NodeJS.Timeout | undefined;
-  #group!: GroupMember;
-  #topic!: TopicWatch;
-  #pool!: WorkerPool;
+  #group!: Group;
+  #topic!: Topic;
+  #threads!: LeaseThreads;
   #manager!: PartitionManager;
   #wake = new AbortController();
   #state: EngineState = 'starting';
@@ -91,7 +90,7 @@ export class Engine {
     this.#progress = new ProgressStore(db, this.#settings.topic, options.owner);
     this.#totals = new TotalsStore(db, this.#settings.collection);
     this.#closer = new WindowCloser(this.#progress, this.#totals, this.#settings.windowMs);
-    this.#deadLetters = new DeadLetterProducer(this.#settings, (code, message) =>
+    this.#deadLetters = options.outside.deadLetters((code, message) =>
       this.#trouble(code, message),
     );
     this.#checkpointer = new Checkpointer(
@@ -142,16 +141,16 @@ export class Engine {
   }
 
   async #start(): Promise<void> {
-    const { settings } = this.#options;
-    this.#topic = await TopicWatch.start(settings.brokers, settings.topic, {
+    const { outside } = this.#options;
+    this.#topic = await outside.watchTopic({
       changed: () => this.#manager?.setLeaders(),
       trouble: (error) => this.#trouble(error.code, error.message),
       fatal: (error) => this.#fail(error),
     });
     await this.#totals.ensureIndexes();
-    this.#pool = new WorkerPool(settings.threads, this.#topic.partitionCount);
+    this.#threads = outside.threads(this.#topic.partitionCount);
     this.#manager = this.#makeManager();
-    this.#group = new GroupMember(settings, {
+    this.#group = outside.group({
       assigned: (partitions) => {
         // Nobody would stop a lease that starts during the drain: the next owner takes them.
         if (this.#state === 'draining') return;
@@ -166,12 +165,13 @@ export class Engine {
   }
 
   #makeManager(): PartitionManager {
-    const { settings, mongo } = this.#options;
+    const { settings, mongo, outside } = this.#options;
     return new PartitionManager({
       topic: settings.topic,
       rules: settings,
       categoryLimit: settings.maxCategories,
-      pool: this.#pool,
+      threads: this.#threads,
+      limits: outside.limits,
       partitionCount: () => this.#topic.partitionCount,
       leaderOf: (partition) => this.#topic.leaderOf(partition),
       recover: (partition) =>
@@ -345,7 +345,7 @@ export class Engine {
     this.#manager?.close();
     this.#topic?.stop();
     await this.#group?.leave();
-    await Promise.all([this.#deadLetters.close(), this.#pool?.close()]);
+    await Promise.all([this.#deadLetters.close(), this.#threads?.close()]);
     this.#state = 'stopped';
   }
 

@@ -16,9 +16,9 @@ import {
   pureWatermarkMs,
 } from '../window/watermark.ts';
 import type { TimeRules } from '../workers/lease-protocol.ts';
+import type { LeaseHandle } from './lease-handle.ts';
 import { PartitionTotals } from './partition-totals.ts';
 import type { RecoveredPartition } from './recovery.ts';
-import type { LeaseHandle } from './worker-pool.ts';
 
 /** What one partition brings to one checkpoint. */
 export interface CheckpointContent {

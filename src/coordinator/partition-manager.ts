@@ -6,13 +6,13 @@
 import { Backoff } from '../lib/backoff.ts';
 import { sleep, systemClock } from '../lib/clock.ts';
 import { messageOf, VendavalError } from '../lib/errors.ts';
-import { DEFAULT_LIMITS } from '../state/layout.ts';
+import type { TableLimits } from '../state/layout.ts';
 import { createRegion } from '../state/partition-region.ts';
 import { windowIndexOf } from '../window/window.ts';
 import type { LeaderAddress, LeaseResult, TimeRules } from '../workers/lease-protocol.ts';
+import { LeaseHandle, type LeaseHandler, type LeaseThreads } from './lease-handle.ts';
 import { OwnedPartition } from './owned-partition.ts';
 import type { RecoveredPartition } from './recovery.ts';
-import type { LeaseHandler, WorkerPool } from './worker-pool.ts';
 
 const RECOVERY_BACKOFF_MIN_MS = 200;
 const RECOVERY_BACKOFF_MAX_MS = 5000;
@@ -27,7 +27,8 @@ export interface ManagerContext {
   readonly topic: string;
   readonly rules: TimeRules;
   readonly categoryLimit: number;
-  readonly pool: WorkerPool;
+  readonly threads: LeaseThreads;
+  readonly limits: TableLimits;
   partitionCount(): number;
   leaderOf(partition: number): LeaderAddress;
   recover(partition: number): Promise<RecoveredPartition>;
@@ -142,7 +143,7 @@ export class PartitionManager {
     const context = this.#context;
     const { rules } = context;
     const { progress, contributions } = recovered;
-    const limits = { ...DEFAULT_LIMITS, categoryCount: context.categoryLimit };
+    const limits = { ...context.limits, categoryCount: context.categoryLimit };
     const guards = contributions
       .filter(({ register }) => register.ate > progress.nextOffset)
       .map(({ windowStartMs, categoria, register }) => ({
@@ -151,7 +152,8 @@ export class PartitionManager {
         ate: register.ate,
       }));
     const { nextOffset, maxEventMs, counted, rejected } = progress;
-    const lease = context.pool.lease(
+    const lease = new LeaseHandle(
+      context.threads,
       {
         topic: context.topic,
         topicId: progress.topicId,

@@ -6,6 +6,7 @@ import {
   type Db,
   MongoBulkWriteError,
   MongoClient,
+  type MongoClientOptions,
   MongoError,
   MongoServerError,
   MongoServerSelectionError,
@@ -14,6 +15,13 @@ import { codeOf, EXIT, messageOf, VendavalError } from '../lib/errors.ts';
 
 const CONNECT_TIMEOUT_MS = 5000;
 const SOCKET_TIMEOUT_MS = 60_000;
+
+/** What every read and write of the process asks of the server. */
+export const MAJORITY = {
+  readPreference: 'primary',
+  readConcern: { level: 'majority' },
+  writeConcern: { w: 'majority', journal: true },
+} as const satisfies MongoClientOptions;
 
 const UNAUTHORIZED = 13;
 const AUTHENTICATION_FAILED = 18;
@@ -33,9 +41,7 @@ export async function connectMongo(url: string, database: string): Promise<Mongo
       serverSelectionTimeoutMS: CONNECT_TIMEOUT_MS,
       connectTimeoutMS: CONNECT_TIMEOUT_MS,
       socketTimeoutMS: SOCKET_TIMEOUT_MS,
-      readPreference: 'primary',
-      readConcern: { level: 'majority' },
-      writeConcern: { w: 'majority', journal: true },
+      ...MAJORITY,
       // Registers are summed exactly; a Long that became a double would not be.
       useBigInt64: true,
     });

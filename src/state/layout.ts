@@ -39,20 +39,24 @@ export const LAYOUT_VERSION = 1;
 const LINE_BYTES = 64;
 const align = (bytes: number) => Math.ceil(bytes / LINE_BYTES) * LINE_BYTES;
 
-/** What a region is made for. The defaults suit three partitions and two hundred alike. */
-export interface RegionLimits {
+/** How much one checkpoint can hold. The defaults suit three partitions and two hundred alike. */
+export interface TableLimits {
   /** Slots in each delta table, a power of two; three quarters of them are used at most. */
   readonly tableSlots: number;
   /** Bytes for the rejected records of one checkpoint. */
   readonly rejectLogBytes: number;
+}
+
+export const DEFAULT_LIMITS: TableLimits = {
+  tableSlots: 8192,
+  rejectLogBytes: 4 * 1024 * 1024,
+};
+
+/** What a region is made for. */
+export interface RegionLimits extends TableLimits {
   /** Most categories the dictionary admits. */
   readonly categoryCount: number;
 }
-
-export const DEFAULT_LIMITS = {
-  tableSlots: 8192,
-  rejectLogBytes: 4 * 1024 * 1024,
-} as const;
 
 /** Int32 word indices. */
 export const WORD = {

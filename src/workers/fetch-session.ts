@@ -37,7 +37,21 @@ export interface FetchHandler {
   closed(error: VendavalError): void;
 }
 
-export class FetchSession implements ResponseReceiver {
+/** What a lease asks of its connection. */
+export interface LeaseSession {
+  /** Asks for what comes at `offset`. One at a time: only after the last answer came. */
+  fetch(offset: number, bytesMax: number): void;
+  close(): void;
+}
+
+export type OpenSession = (
+  leader: LeaderAddress,
+  target: Omit<FetchTarget, 'leaderEpoch'>,
+  buffers: readonly [ResponseBuffer, ResponseBuffer],
+  handler: FetchHandler,
+) => Promise<LeaseSession>;
+
+export class FetchSession implements ResponseReceiver, LeaseSession {
   readonly #socket: BrokerSocket;
   readonly #request: FetchRequest;
   readonly #buffers: readonly [ResponseBuffer, ResponseBuffer];
@@ -83,7 +97,6 @@ export class FetchSession implements ResponseReceiver {
     }
   }
 
-  /** Asks for what comes at `offset`. One at a time: only after the last answer came. */
   fetch(offset: number, bytesMax: number): void {
     this.#turn ^= 1;
     this.#request.set(++this.#correlationId, offset, bytesMax);

@@ -1,5 +1,4 @@
 /** What the coordinator and a lease's worker tell each other besides shared memory. */
-import type { MessagePort } from 'node:worker_threads';
 import type { VendavalErrorOptions } from '../lib/errors.ts';
 
 /** Where a partition's leader listens. */
@@ -31,13 +30,20 @@ export interface TimeRules {
   readonly timeZone: string;
 }
 
+/** One end of the channel between a lease and its coordinator: what of a MessagePort is used. */
+export interface LeasePort<Heard, Said> {
+  on(event: 'message', listener: (message: Heard) => void): unknown;
+  postMessage(message: Said): void;
+  close(): void;
+}
+
 export interface LeaseTask {
   readonly topic: string;
   readonly topicId: string;
   readonly partition: number;
   readonly leader: LeaderAddress;
   readonly region: SharedArrayBuffer;
-  readonly port: MessagePort;
+  readonly port: LeasePort<ToWorker, ToCoordinator>;
   readonly start: LeaseStart;
   readonly rules: TimeRules;
   /** Bytes asked for in one fetch. */

@@ -28,6 +28,8 @@ import { IdleTimer } from '../window/watermark.ts';
 import {
   FETCH_WAIT_MS,
   FetchSession,
+  type LeaseSession,
+  type OpenSession,
   type ResponseBuffer,
   responseBuffer,
 } from './fetch-session.ts';
@@ -65,6 +67,7 @@ type ScanEnd = 'done' | 'full' | 'codec';
 
 export class PartitionLease {
   readonly #task: LeaseTask;
+  readonly #openSession: OpenSession;
   readonly #region: WorkerRegion;
   readonly #accumulator: PartitionAccumulator;
   readonly #buffers: readonly [ResponseBuffer, ResponseBuffer];
@@ -78,7 +81,7 @@ export class PartitionLease {
   #isLoadingCodec = false;
   #leader: LeaderAddress;
   #fetchBytes: number;
-  #session: FetchSession | null = null;
+  #session: LeaseSession | null = null;
   #scan: Scan | null = null;
   /** A whole response that waits because the one before it waits for a checkpoint. */
   #waiting: { response: FetchResponse; buffer: ResponseBuffer } | null = null;
@@ -92,8 +95,9 @@ export class PartitionLease {
   #resolve!: (result: LeaseResult) => void;
   #reject!: (error: unknown) => void;
 
-  constructor(task: LeaseTask) {
+  constructor(task: LeaseTask, openSession: OpenSession = FetchSession.open) {
     this.#task = task;
+    this.#openSession = openSession;
     this.#leader = task.leader;
     this.#fetchBytes = task.fetchBytes;
     this.#region = new WorkerRegion(task.region);
@@ -111,7 +115,7 @@ export class PartitionLease {
     return new Promise<LeaseResult>((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
-      this.#task.port.on('message', (message: ToWorker) => this.#guard(() => this.#hear(message)));
+      this.#task.port.on('message', (message) => this.#guard(() => this.#hear(message)));
       void this.#connect();
     }).finally(() => {
       clearTimeout(this.#retryTimer);
@@ -156,7 +160,7 @@ export class PartitionLease {
     const leader = this.#leader;
     try {
       const { topic, topicId, partition } = this.#task;
-      const session = await FetchSession.open(
+      const session = await this.#openSession(
         leader,
         { topic, topicId, partition },
         this.#buffers,

@@ -1,0 +1,36 @@
+/**
+ * What of the outside the engine meets besides the database: made here for Kafka and threads, and
+ * by the simulation for its own world.
+ */
+import type { Settings } from '../config/options.ts';
+import { DeadLetterProducer } from '../kafka/dead-letters.ts';
+import { type GroupHandler, GroupMember } from '../kafka/group-member.ts';
+import { DEFAULT_LIMITS, type TableLimits } from '../state/layout.ts';
+import type { LeaseThreads } from './lease-handle.ts';
+import { TopicWatch, type TopicWatcher } from './topic-watch.ts';
+import { WorkerPool } from './worker-pool.ts';
+
+export type Topic = Pick<
+  TopicWatch,
+  'topicId' | 'partitionCount' | 'cluster' | 'leaderOf' | 'refreshSoon' | 'stop'
+>;
+export type Group = Pick<GroupMember, 'join' | 'commit' | 'leave' | 'logRange'>;
+export type DeadLetters = Pick<DeadLetterProducer, 'connect' | 'send' | 'close'>;
+
+export interface Outside {
+  readonly limits: TableLimits;
+  watchTopic(watcher: TopicWatcher): Promise<Topic>;
+  group(handler: GroupHandler): Group;
+  deadLetters(onTrouble: (code: string, message: string) => void): DeadLetters;
+  threads(partitionCount: number): LeaseThreads;
+}
+
+export function kafkaAndThreads(settings: Settings): Outside {
+  return {
+    limits: DEFAULT_LIMITS,
+    watchTopic: (watcher) => TopicWatch.start(settings.brokers, settings.topic, watcher),
+    group: (handler) => new GroupMember(settings, handler),
+    deadLetters: (onTrouble) => new DeadLetterProducer(settings, onTrouble),
+    threads: (partitionCount) => new WorkerPool(settings.threads, partitionCount),
+  };
+}
