@@ -3,6 +3,7 @@
  * nothing of checkpoints, nor of where leases run.
  */
 import { VendavalError } from '../lib/errors.ts';
+import { failPoint } from '../lib/fail-point.ts';
 import { CoordinatorRegion } from '../state/partition-region.ts';
 import type {
   LeaderAddress,
@@ -70,7 +71,9 @@ export class LeaseHandle {
   /** Asks for a frozen delta; an ended lease may have one or not. */
   async freeze(): Promise<void> {
     if (this.region.frozen || this.#hasEnded) return;
+    failPoint('before-freeze');
     await this.#expectFrozen({ kind: 'freeze' });
+    failPoint('after-freeze');
   }
 
   /** The frozen delta was taken: the worker may have it back. */

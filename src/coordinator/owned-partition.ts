@@ -5,6 +5,7 @@
 
 import type { DeadLetter } from '../kafka/dead-letters.ts';
 import { assert } from '../lib/assert.ts';
+import { failPoint } from '../lib/fail-point.ts';
 import type { Progress } from '../mongo/progress-store.ts';
 import type { TotalsUpdate } from '../mongo/totals-store.ts';
 import { LIVE } from '../state/layout.ts';
@@ -80,6 +81,7 @@ export class OwnedPartition {
 
   /** Takes the frozen delta and hands it back to the worker. */
   drain(): CheckpointContent {
+    failPoint('before-drain');
     const { region } = this.lease;
     const delta = region.frozen;
     assert(delta !== null, 'there is a frozen delta to drain');
@@ -92,6 +94,7 @@ export class OwnedPartition {
       (category) => region.dictionary.nameOf(category),
       nextOffset,
     );
+    failPoint('in-drain');
     this.lease.release();
     const progress: Progress = {
       ...this.durable,
@@ -110,6 +113,7 @@ export class OwnedPartition {
       oldestMs: snapshot.oldestRecordMs,
       newestMs: snapshot.newestRecordMs,
     };
+    failPoint('after-drain');
     return { progress, updates, letters, hasNewCategories, arrivals };
   }
 

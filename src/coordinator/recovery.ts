@@ -5,6 +5,7 @@
  */
 import type { MongoClient } from 'mongodb';
 import { EXIT, VendavalError } from '../lib/errors.ts';
+import { failPoint } from '../lib/fail-point.ts';
 import type { Progress, ProgressStore } from '../mongo/progress-store.ts';
 import type { StoredContribution, TotalsStore } from '../mongo/totals-store.ts';
 import { pureWatermarkMs } from '../window/watermark.ts';
@@ -45,6 +46,7 @@ export async function recoverPartition(
     }
     if (!progress) throw new Error(`the progress document of partition ${partition} vanished`);
     await judgeProgress(progress, topicId, sources.totals);
+    failPoint('in-recovery');
     const watermarkMs = pureWatermarkMs(progress.maxEventMs, watermarkDelayMs);
     const contributions = await sources.totals.contributions(partition, watermarkMs, session);
     return { progress, contributions };

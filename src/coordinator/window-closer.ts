@@ -3,6 +3,7 @@
  * closing of windows behind it. Works the same for one process and for several: each reads all
  * documents and closes what may be closed; closing twice changes nothing.
  */
+import { failPoint } from '../lib/fail-point.ts';
 import type { ProgressStore } from '../mongo/progress-store.ts';
 import type { TotalsStore } from '../mongo/totals-store.ts';
 import {
@@ -45,8 +46,10 @@ export class WindowCloser {
     if (this.#watermarkMs === NO_WATERMARK_MS) return;
     const openFrom = firstOpenWindow(this.#watermarkMs, this.#windowMs);
     if (openFrom <= this.#closedBelow && leastTouchedMs > this.#watermarkMs) return;
+    failPoint('before-close');
     this.#closedCount += await this.#totals.close(this.#watermarkMs);
     this.#closedBelow = openFrom;
+    failPoint('after-close');
   }
 
   get watermarkMs(): number | null {

@@ -7,6 +7,7 @@
 import { isUtf8 } from 'node:buffer';
 import Kafka from 'node-rdkafka';
 import { VendavalError } from '../lib/errors.ts';
+import { failPoint } from '../lib/fail-point.ts';
 import { REASONS } from '../sale/reasons.ts';
 import type { RejectedRecord } from '../state/reject-log.ts';
 import { clientConfig, type KafkaClientOptions } from './client-config.ts';
@@ -100,16 +101,19 @@ export class DeadLetterProducer {
   /** Sends all of them; throws when one was not acknowledged, so that all are sent again. */
   send(letters: readonly DeadLetter[]): Promise<void> {
     if (letters.length === 0) return Promise.resolve();
+    failPoint('before-letters');
     return new Promise((resolve, reject) => {
       const batch: Batch = {
         waiting: letters.length,
         failure: null,
         settle: () => {
+          failPoint('after-letters');
           if (batch.failure) reject(deadLetterError(this.#deadLetterTopic, batch.failure));
           else resolve();
         },
       };
       this.#produceFrom(letters, 0, batch);
+      failPoint('in-letters');
     });
   }
 

@@ -7,6 +7,7 @@ import Kafka from 'node-rdkafka';
 import { assert } from '../lib/assert.ts';
 import { CommitPermit } from '../lib/commit-permit.ts';
 import { messageOf, VendavalError } from '../lib/errors.ts';
+import { failPoint } from '../lib/fail-point.ts';
 import { clientConfig, type KafkaClientOptions } from './client-config.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -108,6 +109,7 @@ export class GroupMember {
   commit(permits: readonly CommitPermit[], timeoutMs: number): Promise<void> {
     assert(permits.every(CommitPermit.isGenuine), 'commits come with permits');
     assert(this.#pendingCommit === null, 'one commit at a time');
+    failPoint('before-commit');
     return new Promise<void>((resolve, reject) => {
       const timer = setTimeout(
         () => this.#pendingCommit?.reject(new Error(`no answer in ${timeoutMs} ms`)),
@@ -126,6 +128,7 @@ export class GroupMember {
         this.#consumer.commit(
           permits.map(({ partition, offset }) => ({ topic: this.#topic, partition, offset })),
         );
+        failPoint('in-commit');
       } catch (error) {
         this.#pendingCommit.reject(error as Error);
       }
@@ -145,6 +148,7 @@ export class GroupMember {
   }
 
   #committed(error: Kafka.LibrdKafkaError | null): void {
+    failPoint('after-commit');
     if (error) this.#pendingCommit?.reject(new Error(messageOf(error)));
     else this.#pendingCommit?.resolve();
   }

@@ -6,6 +6,7 @@
 import type { AnyBulkWriteOperation, ClientSession, Collection, Db } from 'mongodb';
 import { CommitPermit } from '../lib/commit-permit.ts';
 import { EXIT, VendavalError } from '../lib/errors.ts';
+import { failPoint } from '../lib/fail-point.ts';
 import { REASONS } from '../sale/reasons.ts';
 import { NO_EVENT_MS, NO_WATERMARK_MS, type PartitionTime } from '../window/watermark.ts';
 
@@ -131,9 +132,12 @@ export class ProgressStore {
     withCategories: ReadonlySet<number>,
   ): Promise<CommitPermit[]> {
     if (progress.length === 0) return [];
+    failPoint('before-progress');
     const operations = progress.map((state) => this.#update(state, withCategories));
+    failPoint('in-progress');
     const { matchedCount } = await this.#collection.bulkWrite(operations, { ordered: false });
     if (matchedCount < progress.length) await this.#requireDocuments(progress);
+    failPoint('after-progress');
     return progress.map(({ partition, nextOffset }) => CommitPermit.issue(partition, nextOffset));
   }
 

@@ -13,6 +13,7 @@ import {
   type Document,
   MongoBulkWriteError,
 } from 'mongodb';
+import { failPoint } from '../lib/fail-point.ts';
 import { NO_WATERMARK_MS } from '../window/watermark.ts';
 
 /** Updates in one request; a request stays well under the server's 48 MB and 100,000. */
@@ -94,15 +95,18 @@ export class TotalsStore {
    * caller then sends the same content again.
    */
   async write(updates: readonly TotalsUpdate[]): Promise<void> {
+    failPoint('before-totals');
     for (let start = 0; start < updates.length; start += BULK_UPDATES_MAX) {
       await this.#writeChunk(updates.slice(start, start + BULK_UPDATES_MAX).map(toOperation));
     }
+    failPoint('after-totals');
   }
 
   async #writeChunk(operations: AnyBulkWriteOperation<TotalsDocument>[]): Promise<void> {
     let left = operations;
     for (let attempt = 0; ; attempt++) {
       try {
+        failPoint('in-totals');
         await this.#collection.bulkWrite(left, { ordered: false });
         return;
       } catch (error) {
@@ -154,6 +158,7 @@ export class TotalsStore {
    * @returns how many were closed
    */
   async close(watermarkMs: number): Promise<number> {
+    failPoint('in-close');
     const result = await this.#collection.updateMany(
       { fechada: false, janela_fim: { $lte: new Date(watermarkMs) } },
       { $set: { fechada: true }, $currentDate: { atualizado_em: true } },

@@ -22,6 +22,7 @@ import {
 import { Backoff } from '../lib/backoff.ts';
 import { systemClock } from '../lib/clock.ts';
 import { EXIT, VendavalError } from '../lib/errors.ts';
+import { failPoint } from '../lib/fail-point.ts';
 import { LEASE_STATE, LIVE } from '../state/layout.ts';
 import { WorkerRegion } from '../state/partition-region.ts';
 import { IdleTimer } from '../window/watermark.ts';
@@ -304,6 +305,7 @@ export class PartitionLease {
         scan.verified = true;
       }
       head.read(view, scan.position, end);
+      failPoint('in-batch');
       if (head.isControl) {
         this.#aborted.passControl(head, view);
         this.#accumulator.passBatch(head);
@@ -385,6 +387,7 @@ export class PartitionLease {
   #freeze(): void {
     if (!this.#region.canFreeze) return;
     this.#accumulator.writeSnapshot(this.#idle.idleMs, this.#atEnd);
+    failPoint('in-freeze');
     this.#say({ kind: 'frozen', sequence: this.#region.freeze() });
   }
 

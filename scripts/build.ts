@@ -1,0 +1,115 @@
+/**
+ * src to JavaScript. `npm run build` makes dist, the program that users run, without a trace of
+ * the fail points in src (src/lib/fail-point.ts); `--test` makes dist-test, which keeps them, for
+ * the chaos suite. `buildInto` also builds the program with a text of the source replaced, which
+ * shows whether a test would notice.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import ts from 'typescript';
+
+export const ROOT = resolve(import.meta.dirname, '..');
+const FAIL_POINT_MODULE = 'lib/fail-point';
+const FAIL_POINT_CALL = 'failPoint';
+const TRACE = /fail-?point/i;
+
+export interface Replacement {
+  /** From the repository's root. */
+  readonly file: string;
+  /** Must occur exactly once. */
+  readonly find: string;
+  readonly replace: string;
+}
+
+export interface BuildOptions {
+  readonly outDir: string;
+  readonly keepFailPoints: boolean;
+  /** Types are checked unless the source is changed on purpose. */
+  readonly replacements?: readonly Replacement[];
+}
+
+/** Throws with every problem as text. */
+export function buildInto(options: BuildOptions): void {
+  const { outDir, keepFailPoints, replacements = [] } = options;
+  const { fileNames, options: compilerOptions } = configuration(outDir);
+  const host = ts.createCompilerHost(compilerOptions);
+  replaceIn(host, replacements);
+  const program = ts.createProgram(fileNames, compilerOptions, host);
+  if (replacements.length === 0) complain(ts.getPreEmitDiagnostics(program));
+  const write: ts.WriteFileCallback = (path, text) => {
+    const name = relative(outDir, path);
+    if (!keepFailPoints) {
+      if (name.startsWith(FAIL_POINT_MODULE)) return;
+      if (!name.endsWith('.map') && TRACE.test(text)) {
+        throw new Error(`${name}: a fail point is left; each must be a statement of its own`);
+      }
+    }
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+  };
+  const before = keepFailPoints ? [] : [withoutFailPoints];
+  complain(program.emit(undefined, write, undefined, false, { before }).diagnostics);
+}
+
+function configuration(outDir: string): ts.ParsedCommandLine {
+  const path = join(ROOT, 'tsconfig.build.json');
+  const { config, error } = ts.readConfigFile(path, ts.sys.readFile);
+  if (error) complain([error]);
+  return ts.parseJsonConfigFileContent(config, ts.sys, ROOT, { outDir }, path);
+}
+
+function replaceIn(host: ts.CompilerHost, replacements: readonly Replacement[]): void {
+  const texts = new Map<string, string>();
+  for (const { file, find, replace } of replacements) {
+    const path = join(ROOT, file);
+    const parts = (texts.get(path) ?? readFileSync(path, 'utf8')).split(find);
+    if (parts.length !== 2) {
+      throw new Error(`${file} has this ${parts.length - 1} times, not once: ${find}`);
+    }
+    texts.set(path, parts.join(replace));
+  }
+  const readFile = host.readFile;
+  host.readFile = (path) => texts.get(resolve(path)) ?? readFile(path);
+}
+
+/** Drops `failPoint(…);` and the import that brings it. */
+const withoutFailPoints: ts.TransformerFactory<ts.SourceFile> = (context) => (file) => {
+  const visit = (node: ts.Node): ts.Node | undefined => {
+    if (isFailPointImport(node) || isFailPointCall(node)) return undefined;
+    return ts.visitEachChild(node, visit, context);
+  };
+  return ts.visitEachChild(file, visit, context);
+};
+
+function isFailPointImport(node: ts.Node): boolean {
+  if (!ts.isImportDeclaration(node)) return false;
+  return (node.moduleSpecifier as ts.StringLiteral).text.endsWith('/fail-point.ts');
+}
+
+function isFailPointCall(node: ts.Node): boolean {
+  if (!ts.isExpressionStatement(node) || !ts.isCallExpression(node.expression)) return false;
+  const { expression: callee } = node.expression;
+  return ts.isIdentifier(callee) && callee.text === FAIL_POINT_CALL;
+}
+
+function complain(diagnostics: readonly ts.Diagnostic[]): void {
+  if (diagnostics.length === 0) return;
+  throw new Error(
+    ts.formatDiagnosticsWithColorAndContext(diagnostics, {
+      getCanonicalFileName: (name) => name,
+      getCurrentDirectory: () => ROOT,
+      getNewLine: () => '\n',
+    }),
+  );
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const isTest = process.argv.includes('--test');
+  const outDir = join(ROOT, isTest ? 'dist-test' : 'dist');
+  try {
+    buildInto({ outDir, keepFailPoints: isTest });
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`);
+    process.exitCode = 1;
+  }
+}
