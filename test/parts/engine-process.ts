@@ -33,6 +33,8 @@ export interface Exit {
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** Another build than the one in dist. */
+  readonly main?: string;
 }
 
 const running = new Set<ChildProcess>();
@@ -51,7 +53,7 @@ export class EngineProcess {
 
   /** Starts `vendaval` with these arguments. */
   constructor(test: Ending, args: readonly string[], options: RunOptions = {}) {
-    const child = spawn(process.execPath, [MAIN, ...args], {
+    const child = spawn(process.execPath, [options.main ?? MAIN, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...options.env },
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),

@@ -1,5 +1,5 @@
 /**
- * One real broker and one database for all integration tests, on free ports, ended with the run.
+ * One real broker and one database for all integration tests and chaos scenarios, on free ports, ended with the run.
  * What can't be had fails the run with what to install; no test is skipped for it. Tests take
  * names of their own (uniqueName) instead of cleaning up, and one that stops or freezes a server
  * starts one of its own.
@@ -21,7 +21,7 @@ declare module 'vitest' {
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const onStep = (step: string) => console.log(`[integration] ${step}`);
+  const onStep = (step: string) => console.error(`[servers] ${step}`);
   const started = await Promise.allSettled([
     startKafkaBroker({ onStep }),
     startEmbeddedDatabase({ onStep }),
@@ -48,7 +48,7 @@ function explain(reason: unknown): void {
     console.error(reason);
     return;
   }
-  console.error(`[integration] ${reason.code}: ${reason.message}`);
-  if (reason.hint !== undefined) console.error(`[integration] ${reason.hint}`);
-  if (reason.cause !== undefined) console.error('[integration] because:', reason.cause);
+  console.error(`[servers] ${reason.code}: ${reason.message}`);
+  if (reason.hint !== undefined) console.error(`[servers] ${reason.hint}`);
+  if (reason.cause !== undefined) console.error('[servers] because:', reason.cause);
 }

@@ -25,6 +25,8 @@ export interface SceneOptions {
   readonly mongoUrl?: string;
   /** Further flags of every engine. */
   readonly flags?: Readonly<Record<string, string>>;
+  /** Another build of the engine than the one in dist. */
+  readonly engineMain?: string;
 }
 
 export interface Progress {
@@ -45,6 +47,7 @@ export class Scene {
   readonly db: Db;
   readonly #test: Ending;
   readonly #flags: Readonly<Record<string, string>>;
+  readonly #engineMain: string | undefined;
 
   private constructor(test: Ending, topic: string, db: Db, options: SceneOptions) {
     this.#test = test;
@@ -54,6 +57,7 @@ export class Scene {
     this.db = db;
     this.rules = { ...DEFAULT_RULES, ...options.rules };
     this.#flags = options.flags ?? {};
+    this.#engineMain = options.engineMain;
   }
 
   static async make(test: Ending, options: SceneOptions = {}): Promise<Scene> {
@@ -99,7 +103,10 @@ export class Scene {
     options: RunOptions & { untilEnd?: boolean } = {},
   ): EngineProcess {
     const untilEnd = options.untilEnd ? ['--until-end'] : [];
-    return new EngineProcess(this.#test, ['engine', ...untilEnd, ...this.flags(extra)], options);
+    return new EngineProcess(this.#test, ['engine', ...untilEnd, ...this.flags(extra)], {
+      ...(this.#engineMain === undefined ? {} : { main: this.#engineMain }),
+      ...options,
+    });
   }
 
   /** Runs an engine to the log's end; throws unless it ends with 0. */
