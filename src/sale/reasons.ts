@@ -17,6 +17,9 @@ export const REASONS = [
   'category_malformed',
   'category_limit',
   'late',
+  'malformed_flatbuffer',
+  'batch_empty',
+  'batch_too_large',
 ] as const;
 
 export type ReasonName = (typeof REASONS)[number];

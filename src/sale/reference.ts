@@ -136,7 +136,8 @@ function checkCategory(categoria: string): RejectedSale | null {
   return null;
 }
 
-function rejected(reason: RejectedSale['reason'], detail: string): RejectedSale {
+/** A rejection with its sentence made fit for a header. */
+export function rejected(reason: RejectedSale['reason'], detail: string): RejectedSale {
   return { verdict: 'rejected', reason, detail: oneLine(detail.slice(0, DETAIL_LENGTH_MAX)) };
 }
 
@@ -156,7 +157,7 @@ function withArticle(kind: string): string {
 }
 
 /** The string as JSON, escapes included, cut to a length that leaves room for the sentence. */
-function shown(value: string): string {
+export function shown(value: string): string {
   return JSON.stringify(shorten(value));
 }
 

@@ -14,6 +14,12 @@ export const VALOR_CENTAVOS_MAX = 100_000_000_000;
 export const CATEGORY_BYTES_MAX = 128;
 
 /**
+ * Most sales in one SaleBatch. A batch is counted whole or not at all between two checkpoints, so
+ * it must fit a table and a reject log that are empty: src/state/layout.ts holds it to that.
+ */
+export const SALES_PER_BATCH_MAX = 4096;
+
+/**
  * Event times are accepted from 1970-01-01T00:00:00.000Z up to, not including, 2^32 seconds
  * later (2106-02-07), so that a window index of whole seconds fits in 32 bits.
  */
