@@ -11,6 +11,7 @@ import { type MongoConnection, mongoError } from '../mongo/connection.ts';
 import { ProgressStore } from '../mongo/progress-store.ts';
 import { TotalsStore } from '../mongo/totals-store.ts';
 import { LIVE } from '../state/layout.ts';
+import { OrphanWatch } from './adoption.ts';
 import { type CheckpointReport, StepTimer } from './checkpoint-report.ts';
 import { Checkpointer } from './checkpointer.ts';
 import type { EngineEvent, EngineProblem, EngineState, EngineStatus } from './engine-events.ts';
@@ -32,6 +33,9 @@ const DRAIN_TIMEOUT_MS = 20_000;
 /** Rejected records in one checkpoint; as dead letters they take about ten times that. */
 const LETTER_BYTES_MAX = 24 * 1024 * 1024;
 const COMMIT_TIMEOUT_MS = 10_000;
+const ORPHANS_INTERVAL_MS = 250;
+/** Nothing rests on it: the next owner only starts later without. */
+const DISOWN_TIMEOUT_MS = 1000;
 /** Nothing rests on the last commit, and a group amid a rebalance may answer after ten seconds. */
 const LAST_COMMIT_TIMEOUT_MS = 5000;
 
@@ -75,7 +79,10 @@ export class Engine {
   #isStopping = false;
   /** Drained content that did not become durable; see `#cycle`. */
   #hasUnsettled = false;
+  /** The group has said which partitions are ours. */
   #wasAssigned = false;
+  /** Taken over from a dead process, until then. */
+  readonly #adopted = new Set<number>();
   #uncommitted = new Map<number, CommitPermit>();
   #leastTouchedMs = Number.POSITIVE_INFINITY;
   #lastCloseAtMs = Number.NEGATIVE_INFINITY;
@@ -156,12 +163,39 @@ export class Engine {
         if (this.#state === 'draining') return;
         this.#wasAssigned = true;
         for (const partition of partitions) this.#manager.acquire(partition);
+        const others = [...this.#adopted].filter((partition) => !partitions.includes(partition));
+        this.#adopted.clear();
+        void this.#release(others, RELEASE_TIMEOUT_MS);
         this.#wake.abort();
       },
       revoked: (partitions) => this.#release(partitions, RELEASE_TIMEOUT_MS),
       trouble: (code, message) => this.#trouble(code, message),
     });
     await Promise.all([this.#group.join(), this.#deadLetters.connect()]);
+    void this.#adopt();
+  }
+
+  /** Goes on with what a dead process has left, until the group says what is ours. */
+  async #adopt(): Promise<void> {
+    const watch = new OrphanWatch(this.#settings.flushIntervalMs);
+    const isWaiting = () => !this.#wasAssigned && !this.#isStopping && !this.#fatal;
+    while (isWaiting()) {
+      try {
+        const ownerships = await this.#progress.ownerships(this.#topic.partitionCount);
+        for (const orphan of watch.look(ownerships, systemClock.monotonicMs())) {
+          if (!(await this.#progress.claim(orphan)) || !isWaiting()) continue;
+          const { partition, owner } = orphan;
+          this.#emit('info', 'adopted', `partition ${partition}: ${owner} has left it behind`);
+          this.#adopted.add(partition);
+          this.#manager.acquire(partition);
+        }
+      } catch (error) {
+        if (!isWaiting()) return;
+        const { code, message } = this.#asError(error);
+        this.#trouble(code, `what a dead process may have left waits: ${message}`);
+      }
+      await sleep(ORPHANS_INTERVAL_MS);
+    }
   }
 
   #makeManager(): PartitionManager {
@@ -306,7 +340,8 @@ export class Engine {
 
   async #commit(): Promise<void> {
     const permits = [...this.#uncommitted.values()];
-    if (permits.length === 0) return;
+    // One that is not yet a member may not commit.
+    if (permits.length === 0 || !this.#wasAssigned) return;
     this.#uncommitted.clear();
     try {
       const isLast = this.#state === 'draining';
@@ -329,6 +364,18 @@ export class Engine {
   async #release(partitions: readonly number[], timeoutMs: number): Promise<void> {
     await Promise.all(partitions.map((partition) => this.#manager.release(partition, timeoutMs)));
     for (const partition of partitions) this.#uncommitted.delete(partition);
+    await Promise.race([this.#disown(partitions), sleep(DISOWN_TIMEOUT_MS)]);
+  }
+
+  /** What a process has let go of is no orphan. */
+  async #disown(partitions: readonly number[]): Promise<void> {
+    if (partitions.length === 0) return;
+    try {
+      await this.#progress.disown(partitions);
+    } catch (error) {
+      const { code, message } = this.#asError(error);
+      this.#trouble(code, `partitions were let go of without a word: ${message}`);
+    }
   }
 
   // --- the end ------------------------------------------------------------------------------

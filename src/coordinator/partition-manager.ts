@@ -45,6 +45,8 @@ export interface ManagerContext {
 interface Tenure {
   owned: OwnedPartition | null;
   releasing: boolean;
+  /** Acquired again while it was being let go of. */
+  isWanted: boolean;
   deaths: number;
   deathsAtOffset: number;
   released: Promise<void>;
@@ -69,7 +71,11 @@ export class PartitionManager {
   }
 
   acquire(partition: number): void {
-    if (this.#tenures.has(partition)) return;
+    const present = this.#tenures.get(partition);
+    if (present) {
+      present.isWanted = present.releasing;
+      return;
+    }
     let settleReleased!: () => void;
     const released = new Promise<void>((resolve) => {
       settleReleased = resolve;
@@ -77,6 +83,7 @@ export class PartitionManager {
     const tenure: Tenure = {
       owned: null,
       releasing: false,
+      isWanted: false,
       deaths: 0,
       deathsAtOffset: -1,
       released,
@@ -97,6 +104,7 @@ export class PartitionManager {
     const tenure = this.#tenures.get(partition);
     if (!tenure) return;
     tenure.releasing = true;
+    tenure.isWanted = false;
     if (tenure.owned) tenure.owned.lease.stop();
     else this.#forget(partition, tenure);
     this.#context.wake();
@@ -128,13 +136,16 @@ export class PartitionManager {
   close(): void {
     for (const [partition, tenure] of this.#tenures) {
       tenure.releasing = true;
+      tenure.isWanted = false;
       this.#forget(partition, tenure);
     }
   }
 
   #forget(partition: number, tenure: Tenure): void {
-    if (this.#tenures.get(partition) === tenure) this.#tenures.delete(partition);
+    const wasPresent = this.#tenures.get(partition) === tenure;
+    if (wasPresent) this.#tenures.delete(partition);
     tenure.settleReleased();
+    if (wasPresent && tenure.isWanted) this.acquire(partition);
   }
 
   async #start(partition: number, tenure: Tenure): Promise<void> {

@@ -28,7 +28,8 @@ export interface ProgressDocument {
   readonly rejeitadas: Readonly<Record<string, bigint>>;
   /** Categories admitted so far, in order of first appearance. */
   readonly categorias: readonly string[];
-  readonly dono: string;
+  /** Who counts it, or did so last; null when it was let go of. */
+  readonly dono: string | null;
   readonly atualizado_em: Date;
 }
 
@@ -45,6 +46,14 @@ export interface Progress {
   /** Indexed by reason code. */
   readonly rejected: readonly number[];
   readonly categories: readonly string[];
+}
+
+/** Who has a partition, as of the last write of its document. */
+export interface Ownership {
+  readonly partition: number;
+  readonly owner: string | null;
+  /** Changes with every write. */
+  readonly stamp: number;
 }
 
 export class ProgressStore {
@@ -118,6 +127,45 @@ export class ProgressStore {
       const document = byId.get(id);
       return document ? { partition, ...timesOf(document) } : null;
     });
+  }
+
+  /** Of every partition that has a document. */
+  async ownerships(partitionCount: number): Promise<Ownership[]> {
+    const ids = Array.from({ length: partitionCount }, (_, partition) => this.#id(partition));
+    const documents = await this.#collection
+      .find({ _id: { $in: ids } })
+      .project<Pick<ProgressDocument, '_id' | 'dono' | 'atualizado_em'>>({
+        dono: 1,
+        atualizado_em: 1,
+      })
+      .toArray();
+    return documents.map(({ _id, dono, atualizado_em }) => ({
+      partition: ids.indexOf(_id),
+      owner: dono,
+      stamp: atualizado_em.getTime(),
+    }));
+  }
+
+  /**
+   * Makes this process the owner, unless the document was written since.
+   *
+   * @returns whether it did
+   */
+  async claim({ partition, owner, stamp }: Ownership): Promise<boolean> {
+    const { modifiedCount } = await this.#collection.updateOne(
+      { _id: this.#id(partition), dono: owner, atualizado_em: new Date(stamp) },
+      { $set: { dono: this.#owner }, $currentDate: { atualizado_em: true } },
+    );
+    return modifiedCount === 1;
+  }
+
+  /** Says that nobody has these partitions, where this process was the last who had. */
+  async disown(partitions: readonly number[]): Promise<void> {
+    const ids = partitions.map((partition) => this.#id(partition));
+    await this.#collection.updateMany(
+      { _id: { $in: ids }, dono: this.#owner },
+      { $set: { dono: null }, $currentDate: { atualizado_em: true } },
+    );
   }
 
   /**

@@ -34,6 +34,7 @@ export interface Progress {
   readonly nextOffset: number;
   readonly counted: number;
   readonly rejected: number;
+  /** Empty for nobody. */
   readonly owner: string;
   readonly atEnd: boolean;
 }
@@ -143,7 +144,7 @@ export class Scene {
         nextOffset: Number(document.proximo_offset),
         counted: Number(document.contadas),
         rejected: Object.values(document.rejeitadas as object).reduce((a, b) => a + Number(b), 0),
-        owner: String(document.dono),
+        owner: String(document.dono ?? ''),
         atEnd: Boolean(document.no_fim),
       }))
       .sort((a, b) => a.partition - b.partition);

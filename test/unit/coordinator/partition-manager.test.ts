@@ -1,0 +1,70 @@
+import { expect, test } from 'vitest';
+import type { LeaseThreads } from '../../../src/coordinator/lease-handle.ts';
+import { PartitionManager } from '../../../src/coordinator/partition-manager.ts';
+import { NO_EVENT_MS, NO_WATERMARK_MS } from '../../../src/window/watermark.ts';
+import type { LeaseResult } from '../../../src/workers/lease-protocol.ts';
+import { LIMITS, RULES } from '../../parts/lease-regions.ts';
+
+const LIMIT_MS = 10_000;
+
+/** A manager whose leases end when the test says so. */
+function setUp() {
+  const ends: ((result: LeaseResult) => void)[] = [];
+  const threads: LeaseThreads = {
+    run: () => ({
+      port: { on: () => {}, postMessage: () => {}, close: () => {} },
+      ended: new Promise((resolve) => ends.push(resolve)),
+    }),
+    close: async () => {},
+  };
+  const progress = {
+    ...{ partition: 0, topicId: 'id', startOffset: 0, nextOffset: 10, maxEventMs: NO_EVENT_MS },
+    ...{ closingWatermarkMs: NO_WATERMARK_MS, atEnd: false, counted: 0 },
+    ...{ rejected: [], categories: [] },
+  };
+  const manager = new PartitionManager({
+    ...{ topic: 'sales', rules: RULES, categoryLimit: 10, threads, limits: LIMITS },
+    partitionCount: () => 1,
+    leaderOf: () => ({ host: '127.0.0.1', port: 1, epoch: 0 }),
+    recover: async () => ({ progress, contributions: [] }),
+    asError: (error) => error as never,
+    ...{ wake: () => {}, leaderWanted: () => {}, info: () => {}, trouble: () => {} },
+    fatal: (error) => {
+      throw error;
+    },
+  });
+  /** What a checkpoint after the lease's end does. */
+  const endLease = async (lease: number) => {
+    ends[lease]({ outcome: 'stopped' });
+    await new Promise(setImmediate);
+    manager.reap();
+  };
+  const leases = (count: number) => expect.poll(() => ends.length).toBe(count);
+  return { manager, endLease, leases, started: () => ends.length };
+}
+
+test('a partition that is acquired again while it is being let go of is counted again', async () => {
+  const { manager, endLease, leases } = setUp();
+  manager.acquire(0);
+  await leases(1);
+  const released = manager.release(0, LIMIT_MS);
+  manager.acquire(0);
+  await endLease(0);
+  await released;
+  await leases(2);
+  expect(manager.owned).toHaveLength(1);
+});
+
+test('and not when it is let go of once more before that', async () => {
+  const { manager, endLease, leases, started } = setUp();
+  manager.acquire(0);
+  await leases(1);
+  const released = manager.release(0, LIMIT_MS);
+  manager.acquire(0);
+  const releasedAgain = manager.release(0, LIMIT_MS);
+  await endLease(0);
+  await Promise.all([released, releasedAgain]);
+  await new Promise(setImmediate);
+  expect(started()).toBe(1);
+  expect(manager.owned).toEqual([]);
+});
