@@ -35,13 +35,13 @@ async function askOne(
     const versions = await socket.request(encodeApiVersions(1));
     const { metadata } = decodeApiVersions(versions.bytes, versions.size);
     const answer = await socket.request(encodeMetadata(2, metadata, topic));
-    return decodeMetadata(answer.bytes, answer.size);
+    return decodeMetadata(answer.bytes, answer.size, metadata);
   } finally {
     socket.destroy();
   }
 }
 
-/** Asks each bootstrap broker in turn; throws the last one's error when none answers. */
+/** Asks each broker in turn; throws the first one's error when none answers. */
 export async function topicMetadata(
   brokers: string,
   topic: string,
@@ -52,7 +52,7 @@ export async function topicMetadata(
     try {
       return await askOne(host, port, topic, timeouts);
     } catch (error) {
-      failure = error;
+      failure ??= error;
     }
   }
   throw failure;

@@ -21,7 +21,10 @@ export interface FetchAsked {
   readonly leaderEpoch: number;
   readonly isolation: number;
   readonly offset: number;
+  /** Of the record before the offset; -1 when it is not told. */
+  readonly lastEpoch: number;
   readonly bytesMax: number;
+  readonly rack: string;
 }
 
 export interface FetchAnswer {
@@ -31,6 +34,8 @@ export interface FetchAnswer {
   readonly lastStableOffset?: number;
   readonly logStartOffset?: number;
   readonly aborted?: readonly { readonly producerId: bigint; readonly firstOffset: number }[];
+  readonly preferredReplica?: number;
+  readonly divergence?: { readonly epoch: number; readonly endOffset: number };
   readonly correlationId?: number;
 }
 
@@ -98,13 +103,19 @@ export function fetchResponse(version: number, topic: string, answer: FetchAnswe
       int64(firstOffset),
       NO_TAGS,
     ]),
-    int32(-1), // preferred read replica
+    int32(answer.preferredReplica ?? -1),
     unsignedVarint(records.length + 1),
     records,
-    NO_TAGS,
+    answer.divergence ? divergenceTag(answer.divergence) : NO_TAGS,
     NO_TAGS,
     NO_TAGS,
   ]);
+}
+
+function divergenceTag(divergence: { epoch: number; endOffset: number }): Buffer {
+  const content = [int32(divergence.epoch), int64(divergence.endOffset), NO_TAGS];
+  const one = unsignedVarint(1);
+  return Buffer.concat([one, unsignedVarint(0), unsignedVarint(13), ...content]);
 }
 
 /** An ApiVersions v0 response, from its correlation id on. */
@@ -144,7 +155,10 @@ function parseFetch(frame: Buffer, connection: number): FetchAsked {
     leaderEpoch: frame.readInt32BE(at + 4),
     isolation,
     offset: Number(frame.readBigInt64BE(at + 8)),
+    lastEpoch: frame.readInt32BE(at + 16),
     bytesMax: frame.readInt32BE(at + 28),
+    // Two ends of tags and an empty list stand between, and an end of tags behind it.
+    rack: frame.toString('utf8', at + 36, frame.length - 1),
   };
 }
 

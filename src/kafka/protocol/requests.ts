@@ -3,6 +3,7 @@
  * protocol is librdkafka's. Layouts: https://kafka.apache.org/protocol
  */
 import { VendavalError } from '../../lib/errors.ts';
+import { NO_TOPIC_ID } from '../../lib/topic-id.ts';
 import { malformedResponse, RequestWriter, ResponseReader } from './bytes.ts';
 
 const API_FETCH = 1;
@@ -14,12 +15,12 @@ const CLIENT_ID = 'vendaval';
 const FETCH_BY_NAME = 12;
 /** By topic id, so that a topic made anew under the same name is told from the old one. */
 const FETCH_BY_ID = 13;
-/** The first version with topic ids, and the newest that we read. Kafka 2.8 and up. */
-const METADATA_MIN = 10;
+/** That of Kafka 2.7, the first with topic ids (2.8), and the newest that we read. */
+const METADATA_MIN = 9;
+const METADATA_WITH_IDS = 10;
 const METADATA_MAX = 12;
-
-/** The id of a topic on a broker that gives none. */
-export const NO_TOPIC_ID = '0'.repeat(32);
+/** Of a partition in a Fetch response. */
+const TAG_DIVERGING_EPOCH = 0;
 
 export interface ApiVersions {
   readonly fetch: number;
@@ -48,9 +49,16 @@ export function decodeApiVersions(bytes: Buffer, size: number): ApiVersions {
     const [theirMin, theirMax] = ranges.get(api) ?? [0, -1];
     const version = Math.min(max, theirMax);
     if (version >= Math.max(min, theirMin)) return version;
+    const isNewer = theirMin > max;
     throw new VendavalError(
-      `the broker speaks ${name} versions ${theirMin} to ${theirMax}, and ${min} to ${max} are needed`,
-      { code: 'E_BROKER_VERSION', hint: 'Use Apache Kafka 2.8 or newer.' },
+      `the broker is too ${isNewer ? 'new' : 'old'}: it speaks ${name} versions ${theirMin} to ` +
+        `${theirMax}, and ${min} to ${max} are needed`,
+      {
+        code: 'E_BROKER_VERSION',
+        hint: isNewer
+          ? 'Use a newer version of Vendaval.'
+          : 'Use Apache Kafka 2.7 or newer, or a service that speaks its protocol.',
+      },
     );
   };
   return {
@@ -67,7 +75,7 @@ export function encodeMetadata(correlationId: number, version: number, topic: st
     .string(CLIENT_ID)
     .noTags()
     .unsignedVarint(2)
-    .raw(Buffer.alloc(16))
+    .raw(Buffer.alloc(version >= METADATA_WITH_IDS ? 16 : 0))
     .compactString(topic)
     .noTags()
     .int8(0)
@@ -106,7 +114,7 @@ function array<T>(reader: ResponseReader, item: () => T): T[] {
 }
 
 /** Reads the answer to `encodeMetadata` for its one topic. */
-export function decodeMetadata(bytes: Buffer, size: number): TopicMetadata {
+export function decodeMetadata(bytes: Buffer, size: number, version: number): TopicMetadata {
   const reader = new ResponseReader(bytes, 4, size);
   reader.skipTags();
   reader.int32();
@@ -121,7 +129,7 @@ export function decodeMetadata(bytes: Buffer, size: number): TopicMetadata {
   const topics = array(reader, () => {
     const error = reader.int16();
     reader.compactString();
-    const topicId = reader.uuid();
+    const topicId = version >= METADATA_WITH_IDS ? reader.uuid() : NO_TOPIC_ID;
     reader.int8();
     const partitions = array(reader, () => decodePartition(reader));
     reader.int32();
@@ -153,13 +161,19 @@ export interface FetchTarget {
   readonly topicId: string;
   readonly partition: number;
   readonly leaderEpoch: number;
+  /** Where this process is, so that a leader can name a replica nearby; empty for anywhere. */
+  readonly rack: string;
 }
 
 export interface FetchRequest {
-  /** The whole request; offset, size limit and correlation id are set anew for each fetch. */
+  /** The whole request; what `set` takes is set anew for each fetch. */
   readonly bytes: Buffer;
   readonly version: number;
-  set(correlationId: number, offset: number, partitionBytesMax: number): void;
+  /**
+   * @param lastEpoch of the record before `offset`: the broker answers where the log was cut back
+   *   if it has no longer what was read; -1 asks for no such check
+   */
+  set(correlationId: number, offset: number, lastEpoch: number, partitionBytesMax: number): void;
 }
 
 /** Makes the one Fetch request that a connection sends again and again. */
@@ -179,16 +193,19 @@ export function prepareFetch(
   else writer.compactString(target.topic);
   writer.unsignedVarint(2).int32(target.partition).int32(target.leaderEpoch);
   const offsetAt = writer.position;
-  writer.int64(0).int32(-1).int64(-1);
+  writer.int64(0);
+  const lastEpochAt = writer.position;
+  writer.int32(-1).int64(-1);
   const bytesMaxAt = writer.position;
-  writer.int32(0).noTags().noTags().unsignedVarint(1).compactString('').noTags();
+  writer.int32(0).noTags().noTags().unsignedVarint(1).compactString(target.rack).noTags();
   const bytes = writer.finish();
   return {
     bytes,
     version,
-    set(correlationId, offset, partitionBytesMax) {
+    set(correlationId, offset, lastEpoch, partitionBytesMax) {
       bytes.writeInt32BE(correlationId, 8);
       bytes.writeBigInt64BE(BigInt(offset), offsetAt);
+      bytes.writeInt32BE(lastEpoch, lastEpochAt);
       bytes.writeInt32BE(partitionBytesMax, bytesMaxAt);
     },
   };
@@ -199,6 +216,12 @@ export interface AbortedTransaction {
   readonly firstOffset: number;
 }
 
+/** The log was cut back at `endOffset`, where its epoch `epoch` ends, and went on otherwise. */
+export interface LogDivergence {
+  readonly epoch: number;
+  readonly endOffset: number;
+}
+
 /** A Fetch response's head, and where its records lie. */
 export interface FetchResponse {
   readonly error: number;
@@ -206,6 +229,10 @@ export interface FetchResponse {
   readonly lastStableOffset: number;
   readonly logStartOffset: number;
   readonly aborted: readonly AbortedTransaction[];
+  /** The replica that the leader would have us read from instead; -1 for none. */
+  readonly preferredReplica: number;
+  /** Up to where the log has the epoch that was read last; null while it has all of it. */
+  readonly divergence: LogDivergence | null;
   readonly recordsStart: number;
   readonly recordsEnd: number;
 }
@@ -215,6 +242,8 @@ const NO_RECORDS = {
   lastStableOffset: -1,
   logStartOffset: -1,
   aborted: [],
+  preferredReplica: -1,
+  divergence: null,
   recordsStart: 0,
   recordsEnd: 0,
 } as const;
@@ -243,17 +272,34 @@ export function decodeFetch(bytes: Buffer, size: number, version: number): Fetch
     reader.skipTags();
     return transaction;
   });
-  reader.int32();
+  const preferredReplica = reader.int32();
   const recordBytes = Math.max(0, reader.compactLength());
   const recordsStart = reader.position;
   reader.skip(recordBytes);
+  const divergence = decodePartitionTags(reader);
   return {
     error: partitionError,
     highWatermark,
     lastStableOffset,
     logStartOffset,
     aborted,
+    preferredReplica,
+    divergence,
     recordsStart,
     recordsEnd: recordsStart + recordBytes,
   };
+}
+
+/** What stands behind the records. Of the tags only the one for a divergence concerns us. */
+function decodePartitionTags(reader: ResponseReader): LogDivergence | null {
+  let divergence: LogDivergence | null = null;
+  for (let rest = reader.unsignedVarint(); rest > 0; rest--) {
+    const tag = reader.unsignedVarint();
+    const end = reader.unsignedVarint() + reader.position;
+    if (tag === TAG_DIVERGING_EPOCH) {
+      divergence = { epoch: reader.int32(), endOffset: reader.int64() };
+    }
+    reader.skip(end - reader.position);
+  }
+  return divergence;
 }

@@ -8,6 +8,7 @@ import {
   encodeMetadata,
   prepareFetch,
 } from '../../../src/kafka/protocol/requests.ts';
+import { NO_TOPIC_ID } from '../../../src/lib/topic-id.ts';
 import { apiVersionsResponse, fetchResponse, TOPIC_ID } from '../../parts/fetch-server.ts';
 
 /** Bytes from hex; what stands in parentheses is for readers. */
@@ -24,19 +25,20 @@ describe('requests', () => {
   });
 
   it.each([
-    [10, '00 (cluster operations) 00 (topic operations)'],
-    [12, '00 (topic operations)'],
-  ])('encode Metadata v%i for one topic by name', (version, flags) => {
+    [9, '', '00 (cluster operations) 00 (topic operations)'],
+    [10, `${'00'.repeat(16)} (no id)`, '00 (cluster operations) 00 (topic operations)'],
+    [12, `${'00'.repeat(16)} (no id)`, '00 (topic operations)'],
+  ])('encode Metadata v%i for one topic by name', (version, id, flags) => {
     const body = hex(`
       0003 (api) 00${version.toString(16).padStart(2, '0')} 00000002 (correlation) ${CLIENT}
-      00 (tags) 02 (one topic) 00000000000000000000000000000000 (no id) 03 6162 ("ab") 00 (tags)
+      00 (tags) 02 (one topic) ${id} 03 6162 ("ab") 00 (tags)
       00 (no automatic creation) ${flags} 00 (tags)`);
     const request = encodeMetadata(2, version, 'ab');
     expect(request.readInt32BE(0)).toBe(body.length);
     expect(request.subarray(4)).toEqual(body);
   });
 
-  const target = { topic: 'ab', topicId: TOPIC_ID, partition: 3, leaderEpoch: 5 };
+  const target = { topic: 'ab', topicId: TOPIC_ID, partition: 3, leaderEpoch: 5, rack: '' };
   const fetchBody = (version: string, topic: string) =>
     hex(`
       0001 (api) ${version} 01020304 (correlation) ${CLIENT} 00 (tags)
@@ -58,12 +60,20 @@ describe('requests', () => {
     ],
   ])('encode Fetch %s', (_, versions, topicId, version, topic) => {
     const request = prepareFetch({ ...target, topicId }, versions, 500);
-    request.set(1, 1, 1);
-    request.set(0x01020304, 2 ** 32 + 2, 65_536);
+    request.set(1, 1, 1, 1);
+    request.set(0x01020304, 2 ** 32 + 2, -1, 65_536);
     const body = fetchBody(version, topic);
     expect(request.version).toBe(Number.parseInt(version, 16));
     expect(request.bytes.readInt32BE(0)).toBe(body.length);
     expect(request.bytes.subarray(4)).toEqual(body);
+  });
+
+  it('carry the rack, and the epoch of the record before the offset', () => {
+    const versions = { fetch: 12, metadata: 9 };
+    const request = prepareFetch({ ...target, rack: 'sa-1' }, versions, 500);
+    request.set(1, 9, 0x0a0b0c0d, 1);
+    expect(request.bytes.includes(hex('0000000000000009 0a0b0c0d ffffffffffffffff'))).toBe(true);
+    expect(request.bytes.subarray(-6)).toEqual(hex('05 73612d31 00'));
   });
 
   it('carry the longest topic name', () => {
@@ -82,25 +92,29 @@ describe('the choice of versions', () => {
   it('takes the newest that both sides speak', () => {
     expect(choose([1, 0, 17], [3, 0, 13], [18, 0, 4])).toEqual({ fetch: 13, metadata: 12 });
     expect(choose([1, 4, 12], [3, 0, 10])).toEqual({ fetch: 12, metadata: 10 });
+    // As Kafka 2.7 answers.
+    expect(choose([1, 0, 12], [3, 0, 9])).toEqual({ fetch: 12, metadata: 9 });
     expect(choose([1, 13, 13], [3, 11, 11])).toEqual({ fetch: 13, metadata: 11 });
   });
 
-  it.each<[string, [number, number, number][], string]>([
+  it.each<[string, [number, number, number][], string, RegExp]>([
     [
-      'too old to fetch from',
+      'too old to fetch from, as Kafka 2.6 is',
       [
         [1, 0, 11],
-        [3, 0, 12],
-      ],
-      'Fetch versions 0 to 11, and 12 to 13',
-    ],
-    [
-      'too old for topic ids',
-      [
-        [1, 0, 12],
         [3, 0, 9],
       ],
-      'Metadata versions 0 to 9, and 10 to 12',
+      'is too old: it speaks Fetch versions 0 to 11, and 12 to 13',
+      /Kafka 2\.7 or newer/,
+    ],
+    [
+      'too old to be asked for a topic',
+      [
+        [1, 0, 12],
+        [3, 0, 8],
+      ],
+      'is too old: it speaks Metadata versions 0 to 8, and 9 to 12',
+      /Kafka 2\.7 or newer/,
     ],
     [
       'too new',
@@ -108,15 +122,16 @@ describe('the choice of versions', () => {
         [1, 14, 20],
         [3, 0, 13],
       ],
-      'Fetch versions 14 to 20',
+      'is too new: it speaks Fetch versions 14 to 20',
+      /newer version of Vendaval/,
     ],
-    ['no broker for consumers', [[3, 0, 12]], 'Fetch versions 0 to -1'],
-  ])('refuses a broker that is %s, and says what to use', (_, ranges, message) => {
+    ['no broker for consumers', [[3, 0, 12]], 'Fetch versions 0 to -1', /Kafka 2\.7 or newer/],
+  ])('refuses a broker that is %s, and says what to use', (_, ranges, message, hint) => {
     expect(() => choose(...ranges)).toThrow(
       expect.objectContaining({
         code: 'E_BROKER_VERSION',
         message: expect.stringContaining(message),
-        hint: 'Use Apache Kafka 2.8 or newer.',
+        hint: expect.stringMatching(hint),
       }),
     );
   });
@@ -135,20 +150,29 @@ describe('the choice of versions', () => {
 });
 
 describe('a Metadata response', () => {
-  const bytes = hex(`
+  const answer = (id: string) =>
+    hex(`
     00000002 (correlation) 00 (tags) 00000000 (throttle)
     03 (two brokers) 00000001 03 6831 ("h1") 00002384 00 (no rack) 00
                      00000002 03 6832 ("h2") 00002385 02 72 (rack "r") 00
     00 (cluster id) 00000001 (controller)
-    02 (one topic) 0000 (error) 03 6162 ("ab") ${TOPIC_ID} 00 (not internal)
+    02 (one topic) 0000 (error) 03 6162 ("ab") ${id} 00 (not internal)
       03 (two partitions)
         0000 00000001 00000002 (leader) 00000007 (epoch) 02 00000002 02 00000002 01 00
         0005 00000000 ffffffff (no leader) 00000003 03 00000001 00000002 02 00000001 02 00000002 00
       80000000 (operations) 00
     00`);
+  const bytes = answer(TOPIC_ID);
+
+  it('of v9 has no topic id', () => {
+    const old = answer('');
+    const { topicId, ...rest } = decodeMetadata(old, old.length, 9);
+    expect(topicId).toBe(NO_TOPIC_ID);
+    expect({ topicId: TOPIC_ID, ...rest }).toEqual(decodeMetadata(bytes, bytes.length, 10));
+  });
 
   it('gives brokers, id and partitions in order of their numbers', () => {
-    expect(decodeMetadata(bytes, bytes.length)).toEqual({
+    expect(decodeMetadata(bytes, bytes.length, 12)).toEqual({
       error: 0,
       topicId: TOPIC_ID,
       brokers: new Map([
@@ -171,7 +195,7 @@ describe('a Metadata response', () => {
 
   it('is refused when it is cut off before its last topic ends', () => {
     for (let size = 4; size < bytes.length - 1; size++) {
-      expect(() => decodeMetadata(bytes, size)).toThrow(broken);
+      expect(() => decodeMetadata(bytes, size, 12)).toThrow(broken);
     }
   });
 });
@@ -200,7 +224,17 @@ describe('a Fetch response', () => {
       lastStableOffset: 90,
       logStartOffset: 3,
       aborted: answer.aborted,
+      preferredReplica: -1,
+      divergence: null,
     });
+  });
+
+  it.each([
+    [{ preferredReplica: 3 }, { preferredReplica: 3 }],
+    [{ divergence: { epoch: 4, endOffset: 77 } }, { divergence: { epoch: 4, endOffset: 77 } }],
+  ])('tells %o', (more, expected) => {
+    const bytes = fetchResponse(12, 'vendas', { ...answer, ...more });
+    expect(decodeFetch(bytes, bytes.length, 12)).toMatchObject(expected);
   });
 
   it('reads no further than its size, whatever the buffer holds behind it', () => {
