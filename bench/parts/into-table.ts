@@ -1,4 +1,5 @@
 /** What a fresh lease's table holds after some batches; shared, so that all cases do the same. */
+import { NO_MARK } from '../../src/state/batch-mark.ts';
 import { CoordinatorRegion, createRegion, WorkerRegion } from '../../src/state/partition-region.ts';
 import { PartitionAccumulator } from '../../src/workers/partition-accumulator.ts';
 
@@ -14,7 +15,14 @@ const RULES = {
 export function intoTable(feed: (accumulator: PartitionAccumulator) => void): string {
   const buffer = createRegion(LIMITS, []);
   const region = new WorkerRegion(buffer);
-  const start = { nextOffset: 0, maxEventMs: -1, counted: 0, rejected: [], guards: [] };
+  const start = {
+    nextOffset: 0,
+    lastBatch: NO_MARK,
+    maxEventMs: -1,
+    counted: 0,
+    rejected: [],
+    guards: [],
+  };
   const accumulator = new PartitionAccumulator(region, RULES, start);
   feed(accumulator);
   accumulator.writeSnapshot(0, false);

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import logUpdate from 'log-update';
 import type { Settings } from '../config/options.ts';
 import { Engine } from '../coordinator/engine.ts';
-import type { EngineEvent, EngineStatus } from '../coordinator/engine-events.ts';
+import type { EngineEvent, EngineStatus, PartitionStatus } from '../coordinator/engine-events.ts';
 import { kafkaAndThreads } from '../coordinator/outside.ts';
 import type { RunSummary } from '../coordinator/run-tally.ts';
 import { type StatusServer, startStatusServer } from '../dashboard/status-server.ts';
@@ -82,6 +82,13 @@ async function openStatusServer(
 
 const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0);
 
+/** Why a lag stays: records behind an open transaction must not be read. */
+function heldText(partitions: readonly PartitionStatus[]): string {
+  const held = partitions.find((partition) => partition.openTransactionAt !== null);
+  if (!held) return '';
+  return `, partition ${held.partition} behind a transaction open at ${held.openTransactionAt}`;
+}
+
 /** One line at the bottom of the terminal, or a JSON line now and then. */
 class StatusView {
   readonly #shell: Shell;
@@ -117,7 +124,7 @@ class StatusView {
       colour(status.state),
       `${formatCount(Math.max(0, rate))} sales/s`,
       `${formatCount(counted)} read`,
-      `lag ${formatCount(sum(status.partitions.map((p) => p.lag)))}`,
+      `lag ${formatCount(sum(status.partitions.map((p) => p.lag)))}${heldText(status.partitions)}`,
       `watermark ${describeHold(status.hold)}${behind}`,
       `checkpoint ${humanDurationMs(status.lastCheckpointMs)}`,
     ].join(pc.dim(' | '));

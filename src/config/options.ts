@@ -153,6 +153,15 @@ export const OPTIONS = {
     parse: text(/^\S{1,249}$/, 'a name without spaces'),
     format: same,
   }),
+  rack: option({
+    flag: '--rack',
+    argument: 'name',
+    env: 'KAFKA_RACK',
+    defaultText: '',
+    text: 'where this engine is, so that it can read from replicas nearby (broker.rack)',
+    parse: text(/^[^\s]{0,100}$/, 'a name without spaces'),
+    format: same,
+  }),
   mongo: option({
     flag: '--mongo',
     argument: 'url',

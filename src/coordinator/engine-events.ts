@@ -41,6 +41,8 @@ export interface PartitionStatus {
   readonly endOffset: number;
   readonly durableOffset: number;
   readonly lag: number;
+  /** Where an open transaction begins that holds the position back; null when none does. */
+  readonly openTransactionAt: number | null;
   readonly atEnd: boolean;
   readonly counted: number;
   readonly rejected: number;

@@ -204,10 +204,12 @@ export class Engine {
       topic: settings.topic,
       rules: settings,
       categoryLimit: settings.maxCategories,
+      rack: settings.rack,
       threads: this.#threads,
       limits: outside.limits,
       partitionCount: () => this.#topic.partitionCount,
       leaderOf: (partition) => this.#topic.leaderOf(partition),
+      replicaOf: (partition, brokerId) => this.#topic.replicaOf(partition, brokerId),
       recover: (partition) =>
         recoverPartition(
           { client: mongo.client, progress: this.#progress, totals: this.#totals },

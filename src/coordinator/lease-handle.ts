@@ -6,6 +6,7 @@ import { VendavalError } from '../lib/errors.ts';
 import { failPoint } from '../lib/fail-point.ts';
 import { CoordinatorRegion } from '../state/partition-region.ts';
 import type {
+  BrokerPlace,
   LeaderAddress,
   LeasePort,
   LeaseResult,
@@ -33,6 +34,8 @@ export interface LeaseHandler {
   /** A checkpoint is needed before the worker can go on. */
   full(): void;
   leaderWanted(reason: string): void;
+  /** The leader names this replica; its place is to be told by `setReplica`. */
+  replicaWanted(brokerId: number): void;
   trouble(code: string, message: string): void;
 }
 
@@ -52,6 +55,7 @@ export class LeaseHandle {
       if (message.kind === 'frozen') this.#settle();
       else if (message.kind === 'full') handler.full();
       else if (message.kind === 'leader-wanted') handler.leaderWanted(message.reason);
+      else if (message.kind === 'replica-wanted') handler.replicaWanted(message.brokerId);
       else handler.trouble(message.code, message.message);
     });
     this.ended = ended;
@@ -94,6 +98,10 @@ export class LeaseHandle {
 
   setLeader(leader: LeaderAddress): void {
     this.#send({ kind: 'leader', leader });
+  }
+
+  setReplica(brokerId: number, place: BrokerPlace | null): void {
+    this.#send({ kind: 'replica', brokerId, place });
   }
 
   #send(message: ToWorker): void {

@@ -12,7 +12,7 @@ import { WorkerPool } from './worker-pool.ts';
 
 export type Topic = Pick<
   TopicWatch,
-  'topicId' | 'partitionCount' | 'cluster' | 'leaderOf' | 'refreshSoon' | 'stop'
+  'topicId' | 'partitionCount' | 'cluster' | 'leaderOf' | 'replicaOf' | 'refreshSoon' | 'stop'
 >;
 export type Group = Pick<GroupMember, 'join' | 'commit' | 'leave' | 'logRange'>;
 export type DeadLetters = Pick<DeadLetterProducer, 'connect' | 'send' | 'close'>;

@@ -87,7 +87,7 @@ export class OwnedPartition {
     assert(delta !== null, 'there is a frozen delta to drain');
     const snapshot = readSnapshot(delta);
     region.dictionary.readNew();
-    const { nextOffset, maxEventMs, atEnd, counted, rejected } = snapshot;
+    const { nextOffset, lastBatch, maxEventMs, atEnd, counted, rejected } = snapshot;
     const letters = delta.rejectLog.read().map((record) => ({ partition: this.partition, record }));
     const updates = this.#totals.absorb(
       delta.table,
@@ -99,6 +99,7 @@ export class OwnedPartition {
     const progress: Progress = {
       ...this.durable,
       nextOffset,
+      lastBatch,
       maxEventMs,
       closingWatermarkMs: this.#closingWatermarkMs(maxEventMs, snapshot.idleMs),
       atEnd,

@@ -9,7 +9,12 @@ import { messageOf, VendavalError } from '../lib/errors.ts';
 import type { TableLimits } from '../state/layout.ts';
 import { createRegion } from '../state/partition-region.ts';
 import { windowIndexOf } from '../window/window.ts';
-import type { LeaderAddress, LeaseResult, TimeRules } from '../workers/lease-protocol.ts';
+import type {
+  BrokerPlace,
+  LeaderAddress,
+  LeaseResult,
+  TimeRules,
+} from '../workers/lease-protocol.ts';
 import { LeaseHandle, type LeaseHandler, type LeaseThreads } from './lease-handle.ts';
 import { OwnedPartition } from './owned-partition.ts';
 import type { RecoveredPartition } from './recovery.ts';
@@ -27,10 +32,12 @@ export interface ManagerContext {
   readonly topic: string;
   readonly rules: TimeRules;
   readonly categoryLimit: number;
+  readonly rack: string;
   readonly threads: LeaseThreads;
   readonly limits: TableLimits;
   partitionCount(): number;
   leaderOf(partition: number): LeaderAddress;
+  replicaOf(partition: number, brokerId: number): BrokerPlace | null;
   recover(partition: number): Promise<RecoveredPartition>;
   asError(error: unknown): VendavalError;
   /** A checkpoint is wanted before the next tick. */
@@ -162,7 +169,7 @@ export class PartitionManager {
         categoria,
         ate: register.ate,
       }));
-    const { nextOffset, maxEventMs, counted, rejected } = progress;
+    const { nextOffset, lastBatch, maxEventMs, counted, rejected } = progress;
     const lease = new LeaseHandle(
       context.threads,
       {
@@ -171,8 +178,9 @@ export class PartitionManager {
         partition,
         leader: context.leaderOf(partition),
         region: createRegion(limits, progress.categories),
-        start: { nextOffset, maxEventMs, counted, rejected, guards },
+        start: { nextOffset, lastBatch, maxEventMs, counted, rejected, guards },
         rules,
+        rack: context.rack,
         fetchBytes: fetchBytes(context.partitionCount()),
       },
       this.#handler(partition),
@@ -212,6 +220,10 @@ export class PartitionManager {
     return {
       full: () => context.wake(),
       leaderWanted: () => context.leaderWanted(),
+      replicaWanted: (brokerId) => {
+        const { owned } = this.#tenures.get(partition) ?? {};
+        owned?.lease.setReplica(brokerId, context.replicaOf(partition, brokerId));
+      },
       trouble: (code, message) => context.trouble(code, `partition ${partition}: ${message}`),
     };
   }

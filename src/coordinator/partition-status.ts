@@ -36,6 +36,8 @@ function ofOwned(
 ): PartitionStatus {
   const endOffset = live[LIVE.highWatermark];
   const nextOffset = live[LIVE.nextOffset];
+  /** Records from here on are of transactions that are neither committed nor aborted, or behind one. */
+  const stable = live[LIVE.lastStableOffset];
   const byReason: Partial<Record<ReasonName, number>> = {};
   durable.rejected.forEach((count, code) => {
     if (count > 0) byReason[REASONS[code]] = count;
@@ -47,6 +49,7 @@ function ofOwned(
     endOffset,
     durableOffset: durable.nextOffset,
     lag: endOffset < 0 ? 0 : Math.max(0, endOffset - nextOffset),
+    openTransactionAt: stable < endOffset && nextOffset >= stable ? stable : null,
     atEnd: live[LIVE.atEnd] === 1,
     counted: live[LIVE.counted],
     rejected: live[LIVE.rejected],
@@ -68,6 +71,7 @@ function ofRecovering(partition: number, leader: string): PartitionStatus {
     endOffset: -1,
     durableOffset: -1,
     lag: 0,
+    openTransactionAt: null,
     atEnd: false,
     counted: 0,
     rejected: 0,

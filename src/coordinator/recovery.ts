@@ -6,6 +6,7 @@
 import type { MongoClient } from 'mongodb';
 import { EXIT, VendavalError } from '../lib/errors.ts';
 import { failPoint } from '../lib/fail-point.ts';
+import { areOtherTopics, NO_TOPIC_ID } from '../lib/topic-id.ts';
 import type { Progress, ProgressStore } from '../mongo/progress-store.ts';
 import type { StoredContribution, TotalsStore } from '../mongo/totals-store.ts';
 import { pureWatermarkMs } from '../window/watermark.ts';
@@ -49,7 +50,8 @@ export async function recoverPartition(
     failPoint('in-recovery');
     const watermarkMs = pureWatermarkMs(progress.maxEventMs, watermarkDelayMs);
     const contributions = await sources.totals.contributions(partition, watermarkMs, session);
-    return { progress, contributions };
+    const known = topicId === NO_TOPIC_ID ? progress.topicId : topicId;
+    return { progress: { ...progress, topicId: known }, contributions };
   } finally {
     await session.endSession();
   }
@@ -61,7 +63,7 @@ async function judgeProgress(
   topicId: string,
   totals: TotalsStore,
 ): Promise<void> {
-  if (progress.topicId !== topicId) {
+  if (areOtherTopics(progress.topicId, topicId)) {
     throw topicMadeAnew(progress.topicId, topicId);
   }
   if (progress.counted > 0 && (await totals.isEmpty())) {

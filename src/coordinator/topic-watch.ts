@@ -8,7 +8,8 @@ import { existingTopic } from '../kafka/metadata.ts';
 import type { TopicMetadata } from '../kafka/protocol/requests.ts';
 import { sleep, systemClock } from '../lib/clock.ts';
 import { EXIT, VendavalError } from '../lib/errors.ts';
-import type { LeaderAddress } from '../workers/lease-protocol.ts';
+import { areOtherTopics, NO_TOPIC_ID } from '../lib/topic-id.ts';
+import type { BrokerPlace, LeaderAddress } from '../workers/lease-protocol.ts';
 import type { ClusterStatus } from './engine-events.ts';
 import { topicMadeAnew } from './recovery.ts';
 
@@ -73,7 +74,16 @@ export class TopicWatch {
     const { partitions, brokers } = this.#metadata;
     const known = partitions[partition];
     const broker = brokers.get(known?.leaderId ?? -1) ?? [...brokers.values()][0];
-    return { host: broker.host, port: broker.port, epoch: known?.leaderEpoch ?? -1 };
+    const { host, port } = broker;
+    return { host, port, epoch: known?.leaderEpoch ?? -1, inSync: known?.inSyncReplicas ?? [] };
+  }
+
+  /** Where one of the partition's replicas listens; null for one that is not in sync. */
+  replicaOf(partition: number, brokerId: number): BrokerPlace | null {
+    const { partitions, brokers } = this.#metadata;
+    const broker = brokers.get(brokerId);
+    if (!broker || !partitions[partition]?.inSyncReplicas.includes(brokerId)) return null;
+    return { host: broker.host, port: broker.port };
   }
 
   /** The cluster as last heard of; `problem` is what the last question ended with, if not well. */
@@ -101,24 +111,42 @@ export class TopicWatch {
       await sleep(REFRESH_MS - REFRESH_MS_MIN, this.#wake.signal);
       if (this.#stop.signal.aborted) return;
       try {
-        this.#take(await existingTopic(this.#brokers, this.#topic, TIMEOUTS));
+        this.#take(await existingTopic(this.#askable(), this.#topic, TIMEOUTS));
       } catch (error) {
         this.#failed(error as VendavalError);
       }
     }
   }
 
+  /** Those to start from, and then all that the cluster has named: the first ones may be gone. */
+  #askable(): string {
+    const named = [...this.#metadata.brokers.values()].map(({ host, port }) =>
+      host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
+    );
+    return [...new Set([...this.#brokers.split(','), ...named])].join(',');
+  }
+
   #take(metadata: TopicMetadata): void {
     this.#missingSinceMs = Number.NaN;
     this.#answeredAtMs = systemClock.now();
     this.#problem = null;
-    if (metadata.topicId !== this.#metadata.topicId) {
-      this.#watcher.fatal(topicMadeAnew(this.#metadata.topicId, metadata.topicId));
+    const known = this.#metadata;
+    if (areOtherTopics(known.topicId, metadata.topicId)) {
+      this.#watcher.fatal(topicMadeAnew(known.topicId, metadata.topicId));
       return;
     }
     // A broker that has just started may not know all of them yet; partitions never go away.
-    if (metadata.partitions.length < this.#metadata.partitions.length) return;
-    this.#metadata = metadata;
+    if (metadata.partitions.length < known.partitions.length) return;
+    const hasId = metadata.topicId !== NO_TOPIC_ID;
+    this.#metadata = {
+      ...metadata,
+      topicId: hasId ? metadata.topicId : known.topicId,
+      // One that is behind must not send us back to a leader that is none any more.
+      partitions: metadata.partitions.map((partition, i) => {
+        const before = known.partitions[i];
+        return hasId && before && before.leaderEpoch > partition.leaderEpoch ? before : partition;
+      }),
+    };
     this.#watcher.changed();
   }
 

@@ -11,6 +11,7 @@ import { VendavalError } from '../lib/errors.ts';
 import type { AbortedTransaction } from './protocol/requests.ts';
 
 export const BATCH_HEAD_BYTES = 61;
+export const CRC_AT = 17;
 export const CRC_FROM = 21;
 const MAGIC_AT = 16;
 /** Offset and length, which the length does not count. */
@@ -22,7 +23,7 @@ const ATTRIBUTE_TRANSACTIONAL = 0x10;
 const ATTRIBUTE_CONTROL = 0x20;
 export const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'];
 
-function int64At(view: DataView, position: number): number {
+export function int64At(view: DataView, position: number): number {
   return view.getInt32(position) * 2 ** 32 + view.getUint32(position + 4);
 }
 
@@ -41,6 +42,12 @@ export function batchEnd(view: DataView, start: number, end: number): number {
   return batchEndsAt > end ? -1 : batchEndsAt;
 }
 
+/** How long the batch at `start` says that it is; 0 when even that is cut off. */
+export function firstBatchBytes(view: DataView, start: number, end: number): number {
+  if (start + LENGTH_PREFIX_BYTES > end) return 0;
+  return LENGTH_PREFIX_BYTES + view.getInt32(start + 8);
+}
+
 /**
  * The offset after the last whole batch between `start` and `end`, or `from`, whichever is
  * greater. Only a guess at what to fetch next: nothing is checked yet, and the scan, not this,
@@ -57,7 +64,9 @@ export function nextFetchOffset(view: DataView, start: number, end: number, from
       return next;
     }
     if (ends < 0) return next;
-    next = Math.max(next, int64At(view, position) + view.getInt32(position + 23) + 1);
+    const after = int64At(view, position) + view.getInt32(position + 23) + 1;
+    if (!Number.isSafeInteger(after)) return next;
+    next = Math.max(next, after);
     position = ends;
   }
 }
@@ -65,6 +74,7 @@ export function nextFetchOffset(view: DataView, start: number, end: number, from
 /** A batch's head; one instance is filled again for each batch. */
 export class BatchHead {
   baseOffset = 0;
+  leaderEpoch = -1;
   crc = 0;
   lastOffset = 0;
   /** Base timestamp, to which records add a delta, or the one time of a LogAppendTime batch. */
@@ -80,12 +90,18 @@ export class BatchHead {
   recordsStart = 0;
   end = 0;
 
+  /** Compaction took records out of it, and made its checksum anew. */
+  get isCompacted(): boolean {
+    return this.recordCount <= this.lastOffset - this.baseOffset;
+  }
+
   /** Reads the head at `start`; throws for formats that would give wrong numbers. */
   read(view: DataView, start: number, end: number): void {
     this.baseOffset = int64At(view, start);
     const magic = view.getInt8(start + MAGIC_AT);
     if (magic !== 2) throw unreadableFormat(this.baseOffset, magic);
-    this.crc = view.getUint32(start + 17);
+    this.leaderEpoch = view.getInt32(start + 12);
+    this.crc = view.getUint32(start + CRC_AT);
     const attributes = view.getInt16(start + 21);
     this.lastOffset = this.baseOffset + view.getInt32(start + 23);
     this.hasLogAppendTime = (attributes & ATTRIBUTE_LOG_APPEND_TIME) !== 0;

@@ -7,7 +7,9 @@ import type { AnyBulkWriteOperation, ClientSession, Collection, Db } from 'mongo
 import { CommitPermit } from '../lib/commit-permit.ts';
 import { EXIT, VendavalError } from '../lib/errors.ts';
 import { failPoint } from '../lib/fail-point.ts';
+import { NO_TOPIC_ID } from '../lib/topic-id.ts';
 import { REASONS } from '../sale/reasons.ts';
+import { type BatchMark, NO_MARK } from '../state/batch-mark.ts';
 import { NO_EVENT_MS, NO_WATERMARK_MS, type PartitionTime } from '../window/watermark.ts';
 
 export const PROGRESS_COLLECTION = 'progresso_particoes';
@@ -18,6 +20,8 @@ export interface ProgressDocument {
   readonly topico_id: string;
   readonly inicio: bigint;
   readonly proximo_offset: bigint;
+  /** The batch before that offset; absent before there is one. */
+  readonly ultimo_lote?: { readonly epoca: number | bigint; readonly crc: number | bigint };
   /** Greatest valid event time. */
   readonly maior_evento: Date | null;
   /** Idle-adjusted watermark; closes windows and judges nothing. */
@@ -39,6 +43,7 @@ export interface Progress {
   readonly topicId: string;
   readonly startOffset: number;
   readonly nextOffset: number;
+  readonly lastBatch: BatchMark;
   readonly maxEventMs: number;
   readonly closingWatermarkMs: number;
   readonly atEnd: boolean;
@@ -227,10 +232,13 @@ export class ProgressStore {
         update: {
           $set: {
             proximo_offset: nextOffset,
+            ...lastBatchField(state.lastBatch),
             maior_evento: state.maxEventMs === NO_EVENT_MS ? null : new Date(state.maxEventMs),
             no_fim: state.atEnd,
             contadas: BigInt(state.counted),
             rejeitadas: Object.fromEntries(rejected),
+            // A cluster that was upgraded to Kafka 2.8 has given the topic its id.
+            ...(state.topicId === NO_TOPIC_ID ? {} : { topico_id: state.topicId }),
             ...(withCategories.has(state.partition) ? { categorias: [...state.categories] } : {}),
             dono: this.#owner,
           },
@@ -252,12 +260,21 @@ function timesOf(
   };
 }
 
+function lastBatchField({ epoch, crc }: BatchMark): Partial<ProgressDocument> {
+  return crc < 0 ? {} : { ultimo_lote: { epoca: epoch, crc: BigInt(crc) } };
+}
+
+function markOf({ ultimo_lote: mark }: ProgressDocument): BatchMark {
+  return mark ? { epoch: Number(mark.epoca), crc: Number(mark.crc) } : NO_MARK;
+}
+
 function fromDocument(document: ProgressDocument, partition: number): Progress {
   return {
     partition,
     topicId: document.topico_id,
     startOffset: Number(document.inicio),
     nextOffset: Number(document.proximo_offset),
+    lastBatch: markOf(document),
     ...timesOf(document),
     counted: Number(document.contadas),
     rejected: REASONS.map((name) => Number(document.rejeitadas[name] ?? 0)),

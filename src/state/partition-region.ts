@@ -10,6 +10,7 @@
  */
 import { assert } from '../lib/assert.ts';
 import { REASONS } from '../sale/reasons.ts';
+import type { BatchMark } from './batch-mark.ts';
 import { CategoryDictionary } from './category-dictionary.ts';
 import {
   LAYOUT_VERSION,
@@ -43,6 +44,7 @@ export interface PartitionSnapshot {
   /** Kafka timestamps of the oldest and newest batch in the delta; -1 for none. */
   readonly oldestRecordMs: number;
   readonly newestRecordMs: number;
+  readonly lastBatch: BatchMark;
   /** Indexed by reason code. */
   readonly rejected: readonly number[];
 }
@@ -165,6 +167,7 @@ export function readSnapshot(delta: Delta): PartitionSnapshot {
     dictionaryCount: words[SNAPSHOT.dictionaryCount],
     oldestRecordMs: words[SNAPSHOT.oldestRecordMs],
     newestRecordMs: words[SNAPSHOT.newestRecordMs],
+    lastBatch: { epoch: words[SNAPSHOT.lastEpoch], crc: words[SNAPSHOT.lastCrc] },
     rejected: REASONS.map((_, code) => words[SNAPSHOT.rejected + code]),
   };
 }

@@ -14,7 +14,7 @@ import {
   prepareFetch,
 } from '../kafka/protocol/requests.ts';
 import type { VendavalError } from '../lib/errors.ts';
-import type { LeaderAddress } from './lease-protocol.ts';
+import type { BrokerPlace } from './lease-protocol.ts';
 
 /** Longest time that the broker holds a fetch for which it has nothing. */
 export const FETCH_WAIT_MS = 500;
@@ -39,15 +39,20 @@ export interface FetchHandler {
 
 /** What a lease asks of its connection. */
 export interface LeaseSession {
-  /** Asks for what comes at `offset`. One at a time: only after the last answer came. */
-  fetch(offset: number, bytesMax: number): void;
+  /**
+   * Asks for what comes at `offset`. One at a time: only after the last answer came.
+   *
+   * @param lastEpoch as in FetchRequest.set
+   */
+  fetch(offset: number, bytesMax: number, lastEpoch?: number): void;
   close(): void;
 }
 
 export type OpenSession = (
-  leader: LeaderAddress,
-  target: Omit<FetchTarget, 'leaderEpoch'>,
+  place: BrokerPlace,
+  target: FetchTarget,
   buffers: readonly [ResponseBuffer, ResponseBuffer],
+  usualBytes: number,
   handler: FetchHandler,
 ) => Promise<LeaseSession>;
 
@@ -56,6 +61,7 @@ export class FetchSession implements ResponseReceiver, LeaseSession {
   readonly #request: FetchRequest;
   readonly #buffers: readonly [ResponseBuffer, ResponseBuffer];
   readonly #handler: FetchHandler;
+  readonly #usualBytes: number;
   #turn = 0;
   #correlationId = 1;
   #isClosed = false;
@@ -64,31 +70,33 @@ export class FetchSession implements ResponseReceiver, LeaseSession {
     socket: BrokerSocket,
     request: FetchRequest,
     buffers: readonly [ResponseBuffer, ResponseBuffer],
+    usualBytes: number,
     handler: FetchHandler,
   ) {
+    this.#usualBytes = usualBytes;
     this.#socket = socket;
     this.#request = request;
     this.#buffers = buffers;
     this.#handler = handler;
   }
 
-  /** @param buffers grown in place when a response needs more */
+  /**
+   * @param buffers grown in place when a response needs more
+   * @param usualBytes what they go back to after that
+   */
   static async open(
-    leader: LeaderAddress,
-    target: Omit<FetchTarget, 'leaderEpoch'>,
+    place: BrokerPlace,
+    target: FetchTarget,
     buffers: readonly [ResponseBuffer, ResponseBuffer],
+    usualBytes: number,
     handler: FetchHandler,
   ): Promise<FetchSession> {
-    const socket = await BrokerSocket.open(leader.host, leader.port, true);
+    const socket = await BrokerSocket.open(place.host, place.port, true);
     try {
       const answer = await socket.request(encodeApiVersions(0));
       const versions = decodeApiVersions(answer.bytes, answer.size);
-      const request = prepareFetch(
-        { ...target, leaderEpoch: leader.epoch },
-        versions,
-        FETCH_WAIT_MS,
-      );
-      const session = new FetchSession(socket, request, buffers, handler);
+      const request = prepareFetch(target, versions, FETCH_WAIT_MS);
+      const session = new FetchSession(socket, request, buffers, usualBytes, handler);
       socket.receive(session);
       return session;
     } catch (error) {
@@ -97,15 +105,18 @@ export class FetchSession implements ResponseReceiver, LeaseSession {
     }
   }
 
-  fetch(offset: number, bytesMax: number): void {
+  fetch(offset: number, bytesMax: number, lastEpoch = -1): void {
     this.#turn ^= 1;
-    this.#request.set(++this.#correlationId, offset, bytesMax);
+    this.#request.set(++this.#correlationId, offset, lastEpoch, bytesMax);
     this.#socket.send(this.#request.bytes);
   }
 
   allocate(size: number): Buffer {
     const buffer = this.#buffers[this.#turn];
-    if (buffer.bytes.length < size) Object.assign(buffer, responseBuffer(size));
+    const isTooLarge = size <= this.#usualBytes && buffer.bytes.length > 4 * this.#usualBytes;
+    if (buffer.bytes.length < size || isTooLarge) {
+      Object.assign(buffer, responseBuffer(Math.max(size, this.#usualBytes)));
+    }
     return buffer.bytes;
   }
 

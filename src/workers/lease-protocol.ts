@@ -1,16 +1,29 @@
 /** What the coordinator and a lease's worker tell each other besides shared memory. */
 import type { VendavalErrorOptions } from '../lib/errors.ts';
+import type { BatchMark } from '../state/batch-mark.ts';
 
-/** Where a partition's leader listens. */
-export interface LeaderAddress {
+export interface BrokerPlace {
   readonly host: string;
   readonly port: number;
+}
+
+/** Where a partition's leader listens. */
+export interface LeaderAddress extends BrokerPlace {
   readonly epoch: number;
+  /** Ids of the brokers that have all that the leader has. */
+  readonly inSync: readonly number[];
+}
+
+/** Offsets from the first up to, not including, the second. */
+export interface OffsetRange {
+  readonly from: number;
+  readonly to: number;
 }
 
 /** The state of a partition as of its last checkpoint; a lease starts from it. */
 export interface LeaseStart {
   readonly nextOffset: number;
+  readonly lastBatch: BatchMark;
   readonly maxEventMs: number;
   readonly counted: number;
   /** Indexed by reason code. */
@@ -46,6 +59,8 @@ export interface LeaseTask {
   readonly port: LeasePort<ToWorker, ToCoordinator>;
   readonly start: LeaseStart;
   readonly rules: TimeRules;
+  /** Where this process is; empty for anywhere. */
+  readonly rack: string;
   /** Bytes asked for in one fetch. */
   readonly fetchBytes: number;
 }
@@ -55,6 +70,8 @@ export type ToWorker =
   /** The frozen delta was drained: the worker may go on if it was full. */
   | { readonly kind: 'drained' }
   | { readonly kind: 'leader'; readonly leader: LeaderAddress }
+  /** The answer to `replica-wanted`; null when it is not known, or not in sync. */
+  | { readonly kind: 'replica'; readonly brokerId: number; readonly place: BrokerPlace | null }
   /** Stop fetching, freeze what there is, and end the task. */
   | { readonly kind: 'stop' };
 
@@ -63,6 +80,8 @@ export type ToCoordinator =
   /** The active delta is full: a checkpoint is needed before the worker can go on. */
   | { readonly kind: 'full' }
   | { readonly kind: 'leader-wanted'; readonly reason: string }
+  /** The leader would have this replica read from. */
+  | { readonly kind: 'replica-wanted'; readonly brokerId: number }
   | { readonly kind: 'trouble'; readonly code: string; readonly message: string };
 
 /** How a lease ended. A failure is data: an error's fields do not survive the way over a port. */
@@ -72,5 +91,7 @@ export type LeaseResult =
       readonly outcome: 'failed';
       readonly message: string;
       readonly code: string;
+      /** What cannot be read, where that is the reason and its end is certain. */
+      readonly corrupt: OffsetRange | null;
       readonly options: Omit<VendavalErrorOptions, 'cause' | 'code'>;
     };

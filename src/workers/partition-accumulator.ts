@@ -39,6 +39,9 @@ class RecordCursor {
 export class PartitionAccumulator {
   /** Every record below this offset has its verdict. */
   nextOffset: number;
+  /** Of the batch before that offset; see BatchMark. */
+  lastEpoch: number;
+  lastCrc: number;
   maxEventMs: number;
   counted: number;
   readonly rejected: Float64Array;
@@ -68,6 +71,8 @@ export class PartitionAccumulator {
     this.#rules = rules;
     this.#scanner = new SaleScanner({ timeZone: rules.timeZone }, region.dictionary);
     this.nextOffset = start.nextOffset;
+    this.lastEpoch = start.lastBatch.epoch;
+    this.lastCrc = start.lastBatch.crc;
     this.maxEventMs = start.maxEventMs;
     this.counted = start.counted;
     this.rejected = Float64Array.from(REASONS, (_, code) => start.rejected[code] ?? 0);
@@ -88,6 +93,7 @@ export class PartitionAccumulator {
     this.#noteTime(head.timestampMs);
     const cursor = this.#cursor;
     cursor.position = head.recordsStart;
+    let last = -1;
     for (let i = 0; i < head.recordCount; i++) {
       const length = cursor.varint(bytes);
       const end = cursor.position + length;
@@ -95,6 +101,9 @@ export class PartitionAccumulator {
       cursor.position++; // attributes: none are defined
       const timestampDelta = cursor.varint(bytes);
       const offset = head.baseOffset + cursor.varint(bytes);
+      // One that comes twice would pass for a record that was read before.
+      if (offset <= last) throw corruptBatch(head.baseOffset, `offset ${offset} comes again`);
+      last = offset;
       if (offset < this.nextOffset) {
         cursor.position = end;
         continue;
@@ -112,7 +121,7 @@ export class PartitionAccumulator {
         ? head.timestampMs
         : head.timestampMs + timestampDelta;
       const reason = this.#judge(bytes, view, valueStart, valueEnd, offset, timestampMs);
-      if (reason < 0) return false;
+      if (reason < 0) return this.#full(head);
       if (reason > 0) {
         const spans = this.#spans;
         spans.keyStart = keyStart;
@@ -123,7 +132,9 @@ export class PartitionAccumulator {
         spans.headersEnd = end;
         const detail = this.#detail(reason, timestampMs);
         const log = this.#region.active.rejectLog;
-        if (!log.append(bytes, spans, offset, timestampMs, reason, detail)) return false;
+        if (!log.append(bytes, spans, offset, timestampMs, reason, detail)) {
+          return this.#full(head);
+        }
         this.rejected[reason]++;
       }
       this.nextOffset = offset + 1;
@@ -137,6 +148,20 @@ export class PartitionAccumulator {
   /** Nothing more of the batch is to be judged: it is done, or a control or rolled-back one. */
   passBatch(head: BatchHead): void {
     this.nextOffset = Math.max(this.nextOffset, head.lastOffset + 1);
+    this.#mark(head);
+  }
+
+  #full(head: BatchHead): false {
+    // Where none of its records was judged yet, the batch before it is still the last one.
+    if (this.nextOffset > head.baseOffset) this.#mark(head);
+    return false;
+  }
+
+  #mark(head: BatchHead): void {
+    // Epochs never fall within a log. One that does was changed on its way, which no checksum
+    // guards: it is better not known.
+    this.lastEpoch = head.leaderEpoch >= this.lastEpoch ? head.leaderEpoch : -1;
+    this.lastCrc = head.crc;
   }
 
   /** Fills the active delta's snapshot with the state as of `nextOffset`. */
@@ -152,6 +177,8 @@ export class PartitionAccumulator {
     words[SNAPSHOT.newestRecordMs] = this.#newestRecordMs;
     this.#oldestRecordMs = -1;
     this.#newestRecordMs = -1;
+    words[SNAPSHOT.lastEpoch] = this.lastEpoch;
+    words[SNAPSHOT.lastCrc] = this.lastCrc;
     words.set(this.rejected, SNAPSHOT.rejected);
   }
 

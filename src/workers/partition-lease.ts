@@ -5,27 +5,20 @@
  * has taken it. Follows leader changes and broker restarts; ends by itself only where going on
  * would lose or falsify records.
  */
-import { crc32c } from '@node-rs/crc32';
 import { RESPONSE_BYTES_MAX } from '../kafka/broker-socket.ts';
-import { type Decompress, loadCodec, unpackBatch } from '../kafka/compression/codecs.ts';
-import { UnpackedRecords } from '../kafka/compression/unpacked-records.ts';
-import { KAFKA_ERROR, kafkaErrorName } from '../kafka/protocol/error-codes.ts';
+import { loadCodec } from '../kafka/compression/codecs.ts';
+import { KAFKA_ERROR } from '../kafka/protocol/error-codes.ts';
 import type { FetchResponse } from '../kafka/protocol/requests.ts';
-import {
-  AbortedFilter,
-  BatchHead,
-  batchEnd,
-  CRC_FROM,
-  corruptBatch,
-  nextFetchOffset,
-} from '../kafka/record-batch.ts';
+import { batchEnd, corruptBatch, firstBatchBytes, nextFetchOffset } from '../kafka/record-batch.ts';
 import { Backoff } from '../lib/backoff.ts';
 import { systemClock } from '../lib/clock.ts';
-import { EXIT, VendavalError } from '../lib/errors.ts';
+import { VendavalError } from '../lib/errors.ts';
 import { failPoint } from '../lib/fail-point.ts';
+import { NO_TOPIC_ID } from '../lib/topic-id.ts';
 import { LEASE_STATE, LIVE } from '../state/layout.ts';
 import { WorkerRegion } from '../state/partition-region.ts';
 import { IdleTimer } from '../window/watermark.ts';
+import { fetchError, logDiverged } from './fetch-errors.ts';
 import {
   FETCH_WAIT_MS,
   FetchSession,
@@ -38,33 +31,25 @@ import type {
   LeaderAddress,
   LeaseResult,
   LeaseTask,
+  OffsetRange,
   ToCoordinator,
   ToWorker,
 } from './lease-protocol.ts';
 import { PartitionAccumulator } from './partition-accumulator.ts';
+import { ReplicaChoice } from './replica-choice.ts';
+import { ResponseScan } from './response-scan.ts';
 
 const BACKOFF_MIN_MS = 100;
 const BACKOFF_MAX_MS = 5000;
 /** Head room in a response buffer beside the records asked for. */
 const RESPONSE_HEAD_BYTES = 64 * 1024;
+/** What is asked for at most, and so the largest batch that can come. */
+const FETCH_BYTES_MAX = RESPONSE_BYTES_MAX - RESPONSE_HEAD_BYTES;
 /** How often the same corrupt batch is fetched again before the lease gives up. */
 const CORRUPT_RETRIES_MAX = 5;
-
-/** A response that is being scanned, and the batch to go on with. */
-interface Scan {
-  readonly response: FetchResponse;
-  readonly buffer: ResponseBuffer;
-  position: number;
-  /** The batch at `position` passed its CRC; it is not checked again after a wait. */
-  verified: boolean;
-  /** It was compressed, and its records are unpacked; a wait for a checkpoint keeps them. */
-  unpackedBytes: number;
-}
-
-const NOT_UNPACKED = -1;
-
-/** What stops a scan: nothing, a full delta, or a codec's library that is not loaded yet. */
-type ScanEnd = 'done' | 'full' | 'codec';
+/** Transactions last milliseconds; one that holds the position for so long is told, and again. */
+const HELD_TOLD_AFTER_MS = 10_000;
+const HELD_TOLD_EACH_MS = 60_000;
 
 export class PartitionLease {
   readonly #task: LeaseTask;
@@ -74,20 +59,22 @@ export class PartitionLease {
   readonly #buffers: readonly [ResponseBuffer, ResponseBuffer];
   readonly #idle = new IdleTimer(2 * FETCH_WAIT_MS);
   readonly #backoff = new Backoff(BACKOFF_MIN_MS, BACKOFF_MAX_MS);
-  readonly #head = new BatchHead();
-  readonly #aborted = new AbortedFilter();
-  readonly #unpacked = new UnpackedRecords();
-  /** By codec; those that a batch has needed. */
-  readonly #codecs: (Decompress | undefined)[] = [];
+  readonly #scan: ResponseScan;
+  readonly #replica: ReplicaChoice;
   #isLoadingCodec = false;
   #leader: LeaderAddress;
   #fetchBytes: number;
   #session: LeaseSession | null = null;
-  #scan: Scan | null = null;
   /** A whole response that waits because the one before it waits for a checkpoint. */
   #waiting: { response: FetchResponse; buffer: ResponseBuffer } | null = null;
   #atEnd = false;
   #corruptRetries = 0;
+  #corrupt: OffsetRange | null = null;
+  /** The next fetch starts one record early, to see that the log is the one that was read. */
+  #isProbing: boolean;
+  /** Since when an open transaction holds the position, monotonic; NaN when none does. */
+  #heldSinceMs = Number.NaN;
+  #heldToldMs = Number.NEGATIVE_INFINITY;
   #stopping = false;
   #failure: VendavalError | null = null;
   #isConnecting = false;
@@ -103,6 +90,9 @@ export class PartitionLease {
     this.#fetchBytes = task.fetchBytes;
     this.#region = new WorkerRegion(task.region);
     this.#accumulator = new PartitionAccumulator(this.#region, task.rules, task.start);
+    this.#scan = new ResponseScan(this.#accumulator, task.topic, task.partition);
+    this.#replica = new ReplicaChoice(task.rack);
+    this.#isProbing = task.topicId === NO_TOPIC_ID && task.start.lastBatch.crc >= 0;
     const size = task.fetchBytes + RESPONSE_HEAD_BYTES;
     this.#buffers = [responseBuffer(size), responseBuffer(size)];
   }
@@ -146,6 +136,9 @@ export class PartitionLease {
     } else if (message.kind === 'freeze') {
       this.#freeze();
       this.#resume();
+    } else if (message.kind === 'replica') {
+      this.#replica.located(message.brokerId, message.place, systemClock.monotonicMs());
+      if (!this.#stopping) void this.#connect();
     } else if (message.kind === 'drained') {
       if (this.#stopping) this.#finish();
     } else {
@@ -158,13 +151,15 @@ export class PartitionLease {
   async #connect(): Promise<void> {
     this.#setState(LEASE_STATE.connecting);
     this.#isConnecting = true;
-    const leader = this.#leader;
+    const { epoch: leaderEpoch } = this.#leader;
+    const { rack, ...place } = this.#replica.target(this.#leader);
     try {
       const { topic, topicId, partition } = this.#task;
       const session = await this.#openSession(
-        leader,
-        { topic, topicId, partition },
+        place,
+        { topic, topicId, partition, leaderEpoch, rack },
         this.#buffers,
+        this.#task.fetchBytes + RESPONSE_HEAD_BYTES,
         {
           fetched: (response, buffer) => this.#guard(() => this.#fetched(response, buffer)),
           closed: (error) => this.#guard(() => this.#sessionFailed(error)),
@@ -173,7 +168,7 @@ export class PartitionLease {
       if (this.#stopping) return session.close();
       this.#session = session;
       this.#setState(LEASE_STATE.fetching);
-      session.fetch(this.#accumulator.nextOffset, this.#fetchBytes);
+      this.#firstFetch(session);
     } catch (error) {
       this.#guard(() => {
         throw error;
@@ -183,20 +178,44 @@ export class PartitionLease {
     }
   }
 
-  /** The connection is of no more use: tries again later, or ends the lease. */
-  #sessionFailed(error: VendavalError): void {
-    const session = this.#session;
+  /** On a new connection the broker checks that the log still has what was read last. */
+  #firstFetch(session: LeaseSession): void {
+    const { nextOffset, lastEpoch } = this.#accumulator;
+    if (this.#isProbing) this.#scan.probe();
+    session.fetch(this.#isProbing ? nextOffset - 1 : nextOffset, this.#fetchBytes, lastEpoch);
+  }
+
+  #closeSession(): void {
+    this.#session?.close();
     this.#session = null;
     this.#waiting = null;
-    session?.close();
-    if (this.#stopping) return;
     this.#idle.reset();
     this.#setAtEnd(false);
-    if (!error.retryable) return this.#fail(error);
-    if (error.code === 'E_CORRUPT_BATCH') {
-      this.#scan = null;
+  }
+
+  /** Connects anew, now and without a word: nothing is wrong. */
+  #reopen(): void {
+    this.#closeSession();
+    this.#scan.drop();
+    clearTimeout(this.#retryTimer);
+    this.#isRetryDue = false;
+    void this.#connect();
+  }
+
+  /** The connection is of no more use: tries again later, or ends the lease. */
+  #sessionFailed(error: VendavalError): void {
+    this.#closeSession();
+    if (this.#stopping) return;
+    this.#replica.failed(systemClock.monotonicMs());
+    const isCorrupt = error.code === 'E_CORRUPT_BATCH' || error.code === 'E_BATCH_TOO_LARGE';
+    this.#corrupt = isCorrupt ? this.#scan.corruptRange() : null;
+    if (isCorrupt) {
+      this.#scan.drop();
+      // So that a batch comes with it that tells where this one ends.
+      this.#fetchBytes = Math.min(this.#fetchBytes * 2, FETCH_BYTES_MAX);
       if (++this.#corruptRetries > CORRUPT_RETRIES_MAX) return this.#fail(error);
     }
+    if (!error.retryable) return this.#fail(error);
     this.#say({ kind: 'trouble', code: error.code, message: error.message });
     this.#say({ kind: 'leader-wanted', reason: error.message });
     this.#setState(LEASE_STATE.backingOff);
@@ -212,7 +231,7 @@ export class PartitionLease {
   /** Not before the rest of the last response is scanned: the next fetch starts after it. */
   #reconnect(): void {
     if (this.#stopping || this.#session || this.#isConnecting) return;
-    if (!this.#isRetryDue || this.#scan) return;
+    if (!this.#isRetryDue || this.#scan.isActive) return;
     this.#isRetryDue = false;
     void this.#connect();
   }
@@ -220,67 +239,119 @@ export class PartitionLease {
   // --- responses ----------------------------------------------------------------------------
 
   #fetched(response: FetchResponse, buffer: ResponseBuffer): void {
-    if (this.#scan) this.#waiting = { response, buffer };
+    if (this.#scan.isActive) this.#waiting = { response, buffer };
     else this.#begin(response, buffer);
   }
 
   #begin(response: FetchResponse, buffer: ResponseBuffer): void {
-    if (response.error !== KAFKA_ERROR.none) throw this.#fetchError(response);
-    this.#backoff.reset();
-    const { live } = this.#region;
-    live[LIVE.fetches]++;
-    live[LIVE.highWatermark] = response.highWatermark;
-    live[LIVE.lastStableOffset] = response.lastStableOffset;
-    live[LIVE.logStartOffset] = response.logStartOffset;
-    if (live[LIVE.firstEndOffset] < 0) live[LIVE.firstEndOffset] = response.lastStableOffset;
-    const { recordsStart, recordsEnd } = response;
     const from = this.#accumulator.nextOffset;
+    if (response.error !== KAFKA_ERROR.none) return this.#refused(response, from);
+    const { topic, partition } = this.#task;
+    if (response.divergence) throw logDiverged(topic, partition, from, response.divergence);
+    this.#backoff.reset();
+    this.#showBounds(response);
+    if (response.preferredReplica >= 0) return this.#goToReplica(response.preferredReplica);
+    if (this.#replica.isOver(this.#leader, systemClock.monotonicMs())) return this.#reopen();
+    const { recordsStart, recordsEnd } = response;
     const next = nextFetchOffset(buffer.view, recordsStart, recordsEnd, from);
     const isEmpty = batchEnd(buffer.view, recordsStart, recordsEnd) < 0;
-    if (isEmpty) this.#foundNothing(response, from, recordsEnd > recordsStart);
+    if (isEmpty) this.#foundNothing(response, buffer, from);
     if (!this.#stopping) this.#session?.fetch(next, this.#fetchBytes);
     if (isEmpty) return this.#publish();
     this.#idle.reset();
     this.#setAtEnd(false);
-    live[LIVE.bytesRead] += recordsEnd - recordsStart;
-    this.#aborted.load(response.aborted);
-    this.#scan = {
-      response,
-      buffer,
-      position: recordsStart,
-      verified: false,
-      unpackedBytes: NOT_UNPACKED,
-    };
+    this.#heldSinceMs = Number.NaN;
+    this.#isProbing = false;
+    this.#region.live[LIVE.bytesRead] += recordsEnd - recordsStart;
+    this.#scan.begin(response, buffer);
     this.#resume();
   }
 
-  #foundNothing(response: FetchResponse, from: number, partialBatch: boolean): void {
-    if (partialBatch) {
-      // The batch is larger than what was asked for.
-      this.#fetchBytes = Math.min(this.#fetchBytes * 2, RESPONSE_BYTES_MAX - RESPONSE_HEAD_BYTES);
+  #refused(response: FetchResponse, from: number): void {
+    const isOutOfRange = response.error === KAFKA_ERROR.offsetOutOfRange;
+    // Only the leader knows what the log has, and the record before the position may be gone.
+    const isNoVerdict = isOutOfRange && (this.#replica.isReplica || this.#isProbing);
+    if (!isNoVerdict) {
+      throw fetchError(response, this.#task.topic, this.#task.partition, from);
     }
-    if (from >= response.highWatermark && !partialBatch) {
+    this.#isProbing = false;
+    this.#scan.forgetProbe();
+    this.#replica.failed(systemClock.monotonicMs());
+    this.#reopen();
+  }
+
+  #showBounds({ highWatermark, lastStableOffset, logStartOffset }: FetchResponse): void {
+    const { live } = this.#region;
+    live[LIVE.fetches]++;
+    live[LIVE.highWatermark] = highWatermark;
+    live[LIVE.lastStableOffset] = lastStableOffset;
+    live[LIVE.logStartOffset] = logStartOffset;
+    if (live[LIVE.firstEndOffset] < 0) live[LIVE.firstEndOffset] = lastStableOffset;
+  }
+
+  #goToReplica(brokerId: number): void {
+    this.#closeSession();
+    this.#setState(LEASE_STATE.connecting);
+    this.#say({ kind: 'replica-wanted', brokerId });
+  }
+
+  #foundNothing(response: FetchResponse, buffer: ResponseBuffer, from: number): void {
+    const { recordsStart, recordsEnd, highWatermark, lastStableOffset } = response;
+    const isPartial = recordsEnd > recordsStart;
+    if (isPartial) this.#askForMore(firstBatchBytes(buffer.view, recordsStart, recordsEnd));
+    if (from >= highWatermark && !isPartial) {
       this.#idle.pollAtEnd(systemClock.monotonicMs());
       this.#setAtEnd(true);
     } else {
       this.#idle.reset();
       this.#setAtEnd(false);
     }
+    if (from >= lastStableOffset && lastStableOffset < highWatermark) this.#held(response);
+    else this.#heldSinceMs = Number.NaN;
+  }
+
+  /** A batch came in part: it is larger than what was asked for, or its length is wrong. */
+  #askForMore(bytes: number): void {
+    const from = this.#accumulator.nextOffset;
+    if (bytes > FETCH_BYTES_MAX) throw corruptBatch(from, `a length of ${bytes} bytes`);
+    if (bytes <= this.#fetchBytes && bytes > 0) throw corruptBatch(from, 'it is cut off');
+    this.#fetchBytes = Math.min(Math.max(bytes, this.#fetchBytes * 2), FETCH_BYTES_MAX);
+  }
+
+  /** Records are there that must not be read: a transaction before them is neither done nor undone. */
+  #held({ lastStableOffset, highWatermark }: FetchResponse): void {
+    const nowMs = systemClock.monotonicMs();
+    if (Number.isNaN(this.#heldSinceMs)) this.#heldSinceMs = nowMs;
+    const heldMs = nowMs - this.#heldSinceMs;
+    if (heldMs < HELD_TOLD_AFTER_MS || nowMs - this.#heldToldMs < HELD_TOLD_EACH_MS) return;
+    this.#heldToldMs = nowMs;
+    this.#say({
+      kind: 'trouble',
+      code: 'E_OPEN_TRANSACTION',
+      message:
+        `a transaction that is open since offset ${lastStableOffset} holds back ` +
+        `${highWatermark - lastStableOffset} records, for ${Math.round(heldMs / 1000)} s so far`,
+    });
   }
 
   /** Scans on from where the last scan waits, and then the response that waits behind it. */
   #resume(): void {
-    while (this.#scan) {
-      const end = this.#scanOn(this.#scan);
+    while (this.#scan.isActive) {
+      const end = this.#scan.run();
       this.#publish();
-      if (end === 'codec') return;
+      if (end === 'odd') return this.#reopen();
+      if (end === 'codec') {
+        void this.#loadCodec(this.#scan.head.codec);
+        return;
+      }
       if (end === 'full') {
         this.#setState(LEASE_STATE.full);
         this.#say({ kind: 'full' });
         return;
       }
-      this.#scan = null;
+      this.#scan.drop();
       this.#corruptRetries = 0;
+      this.#fetchBytes = this.#task.fetchBytes;
       if (this.#session) this.#setState(LEASE_STATE.fetching);
       else this.#reconnect();
       const waiting = this.#waiting;
@@ -289,69 +360,11 @@ export class PartitionLease {
     }
   }
 
-  #scanOn(scan: Scan): ScanEnd {
-    const { bytes, view } = scan.buffer;
-    const head = this.#head;
-    for (;;) {
-      const end = batchEnd(view, scan.position, scan.response.recordsEnd);
-      if (end < 0) return 'done';
-      if (!scan.verified) {
-        if (
-          crc32c(bytes.subarray(scan.position + CRC_FROM, end)) !==
-          view.getUint32(scan.position + 17)
-        ) {
-          throw corruptBatch(this.#accumulator.nextOffset, 'its checksum does not match');
-        }
-        scan.verified = true;
-      }
-      head.read(view, scan.position, end);
-      failPoint('in-batch');
-      if (head.isControl) {
-        this.#aborted.passControl(head, view);
-        this.#accumulator.passBatch(head);
-      } else if (this.#aborted.isAborted(head)) {
-        this.#accumulator.passBatch(head);
-      } else if (head.codec !== 0) {
-        if (!this.#unpack(scan)) return 'codec';
-        const { bytes: records, view: recordsView } = this.#unpacked;
-        if (!this.#accumulator.addBatch(records, recordsView, head)) return 'full';
-        this.#unpacked.clear();
-      } else if (!this.#accumulator.addBatch(bytes, view, head)) {
-        return 'full';
-      }
-      scan.position = end;
-      scan.verified = false;
-      scan.unpackedBytes = NOT_UNPACKED;
-    }
-  }
-
-  /**
-   * Points the head at the batch's unpacked records.
-   *
-   * @returns false when the codec has to be loaded first; the scan goes on by itself then
-   */
-  #unpack(scan: Scan): boolean {
-    const head = this.#head;
-    if (scan.unpackedBytes !== NOT_UNPACKED) {
-      head.recordsStart = 0;
-      head.end = scan.unpackedBytes;
-      return true;
-    }
-    const decompress = this.#codecs[head.codec];
-    if (!decompress) {
-      void this.#loadCodec(head.codec);
-      return false;
-    }
-    unpackBatch(decompress, scan.buffer.bytes, head, this.#unpacked);
-    scan.unpackedBytes = head.end;
-    return true;
-  }
-
   async #loadCodec(codec: number): Promise<void> {
     if (this.#isLoadingCodec) return;
     this.#isLoadingCodec = true;
     try {
-      this.#codecs[codec] = await loadCodec(codec);
+      this.#scan.setCodec(codec, await loadCodec(codec));
     } catch (error) {
       return this.#guard(() => {
         throw error;
@@ -360,26 +373,6 @@ export class PartitionLease {
       this.#isLoadingCodec = false;
     }
     this.#guard(() => this.#resume());
-  }
-
-  #fetchError(response: FetchResponse): VendavalError {
-    const { error, logStartOffset, highWatermark } = response;
-    const { topic, partition } = this.#task;
-    const where = `${topic}/${partition}`;
-    if (error === KAFKA_ERROR.offsetOutOfRange) {
-      return outOfRange(where, this.#accumulator.nextOffset, logStartOffset, highWatermark);
-    }
-    if (error === KAFKA_ERROR.topicAuthorizationFailed) {
-      return new VendavalError(`this user may not read ${where}`, {
-        code: 'E_KAFKA_AUTHORIZATION',
-        hint: `Grant it: bin/kafka-acls.sh --add --operation Read --topic ${topic} …`,
-      });
-    }
-    return new VendavalError(`fetching ${where} failed: ${kafkaErrorName(error)}`, {
-      code: 'E_FETCH',
-      retryable: error !== KAFKA_ERROR.unsupportedVersion,
-      hint: 'The engine asks for the leader again and goes on by itself.',
-    });
   }
 
   // --- hand-over ----------------------------------------------------------------------------
@@ -397,7 +390,7 @@ export class PartitionLease {
     clearTimeout(this.#retryTimer);
     this.#session?.close();
     this.#session = null;
-    this.#scan = null;
+    this.#scan.drop();
     this.#waiting = null;
     this.#publish();
     this.#finish();
@@ -417,7 +410,7 @@ export class PartitionLease {
     if (!failure) return this.#resolve({ outcome: 'stopped' });
     const { message, code, hint, retryable, exitCode } = failure;
     const options = { retryable, exitCode, ...(hint === undefined ? {} : { hint }) };
-    this.#resolve({ outcome: 'failed', message, code, options });
+    this.#resolve({ outcome: 'failed', message, code, corrupt: this.#corrupt, options });
   }
 
   // --- display ------------------------------------------------------------------------------
@@ -445,23 +438,4 @@ export class PartitionLease {
     }
     live[LIVE.nextOffset] = accumulator.nextOffset;
   }
-}
-
-function outOfRange(where: string, offset: number, start: number, end: number): VendavalError {
-  const isRewound = end >= 0 && offset > end;
-  const next = `${where}: the next record to count is at offset ${offset}`;
-  // Brokers leave the log's bounds out (-1) of this error.
-  const found =
-    start > offset
-      ? `the log now starts at ${start}: ${start - offset} records were deleted before they were counted`
-      : isRewound
-        ? `the log ends at ${end}: it was cut back or made anew`
-        : 'the log does not have it: it was deleted before it was counted, or the log was cut back';
-  return new VendavalError(`${next}, but ${found}`, {
-    code: isRewound ? 'E_LOG_REWOUND' : 'E_LOG_TRUNCATED',
-    exitCode: EXIT.dataLossGuard,
-    hint:
-      'Nothing was skipped. Restore the records, or count what is left of the topic ' +
-      'into another database: --database <new name>.',
-  });
 }

@@ -69,9 +69,10 @@ async function codecsIn(topic: string, partition: number): Promise<Record<string
   let offset = 0;
   await new Promise<void>((resolve, reject) => {
     FetchSession.open(
-      { host, port: Number(port), epoch: leaderEpoch },
-      { topic, topicId, partition },
+      { host, port: Number(port) },
+      { topic, topicId, partition, leaderEpoch, rack: '' },
       buffers,
+      1000,
       {
         fetched({ recordsStart, recordsEnd, highWatermark }, { view }) {
           for (let at = recordsStart; ; ) {

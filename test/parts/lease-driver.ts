@@ -30,6 +30,7 @@ export interface LeaseOptions {
   readonly limits?: RegionLimits;
   readonly fetchBytes?: number;
   readonly topicId?: string;
+  readonly rack?: string;
 }
 
 export class LeaseDriver {
@@ -41,7 +42,10 @@ export class LeaseDriver {
   readonly result: Promise<LeaseResult>;
   readonly #port: MessagePort;
 
-  constructor(leader: Omit<LeaderAddress, 'epoch' | 'host'>, options: LeaseOptions = {}) {
+  constructor(
+    leader: Pick<LeaderAddress, 'port'> & Partial<LeaderAddress>,
+    options: LeaseOptions = {},
+  ) {
     const buffer = createRegion(options.limits ?? LIMITS, []);
     this.region = new CoordinatorRegion(buffer);
     const { port1, port2 } = new MessageChannel();
@@ -51,7 +55,8 @@ export class LeaseDriver {
       topic: 'vendas',
       topicId: options.topicId ?? TOPIC_ID,
       partition: 0,
-      leader: { host: '127.0.0.1', epoch: 7, ...leader },
+      leader: { host: '127.0.0.1', epoch: 7, inSync: [], ...leader },
+      rack: options.rack ?? '',
       region: buffer,
       port: port2,
       start: { ...FROM_THE_START, ...options.start },

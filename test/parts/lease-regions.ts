@@ -3,6 +3,7 @@
  * small, so that a few sales fill them.
  */
 import { REASONS } from '../../src/sale/reasons.ts';
+import { NO_MARK } from '../../src/state/batch-mark.ts';
 import type { RegionLimits } from '../../src/state/layout.ts';
 import {
   CoordinatorRegion,
@@ -25,6 +26,7 @@ export const RULES: TimeRules = {
 
 export const FROM_THE_START: LeaseStart = {
   nextOffset: 0,
+  lastBatch: NO_MARK,
   maxEventMs: -1,
   counted: 0,
   rejected: [],

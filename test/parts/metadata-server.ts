@@ -9,6 +9,11 @@ export interface TopicDescription {
   topicId: string;
   /** Each partition's leader, by broker id; -1 for none. */
   leaders: number[];
+  inSync: number[];
+  /** Of partition 0; the others have one more each. */
+  epoch: number;
+  /** Where brokers listen; else host-<id>:900<id>. */
+  hosts: Map<number, { host: string; port: number }>;
 }
 
 const int = (bytes: number) => (value: number) => {
@@ -25,7 +30,14 @@ const NO_TAGS = int8(0);
 const NULL = int8(0);
 
 export class MetadataServer {
-  topic: TopicDescription = { error: 0, topicId: '11'.repeat(16), leaders: [1, 2] };
+  topic: TopicDescription = {
+    error: 0,
+    topicId: '11'.repeat(16),
+    leaders: [1, 2],
+    inSync: [1, 2],
+    epoch: 40,
+    hosts: new Map(),
+  };
   answers = 0;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -71,18 +83,19 @@ export class MetadataServer {
   }
 
   #metadata(correlationId: number): Buffer {
-    const { error, topicId, leaders } = this.topic;
-    const broker = (id: number) =>
-      Buffer.concat([int32(id), text(`host-${id}`), int32(9000 + id), NULL, NO_TAGS]);
-    const ids = list([int32(1), int32(2)]);
+    const { error, topicId, leaders, inSync, epoch, hosts } = this.topic;
+    const broker = (id: number) => {
+      const { host, port } = hosts.get(id) ?? { host: `host-${id}`, port: 9000 + id };
+      return Buffer.concat([int32(id), text(host), int32(port), NULL, NO_TAGS]);
+    };
     const partitions = leaders.map((leader, partition) =>
       Buffer.concat([
         int16(leader < 0 ? 5 : 0),
         int32(partition),
         int32(leader),
-        int32(40 + partition),
-        ids,
-        ids,
+        int32(epoch + partition),
+        list([int32(1), int32(2)]),
+        list(inSync.map(int32)),
         list([]),
         NO_TAGS,
       ]),

@@ -256,7 +256,8 @@ function live(stored: Stored, log: readonly LogBatch[], life: Life): void {
     region.worker.freeze();
     const delta = region.coordinator.frozen!;
     region.coordinator.dictionary.readNew();
-    const { nextOffset, maxEventMs, counted, rejected, dictionaryCount } = readSnapshot(delta);
+    const snapshot = readSnapshot(delta);
+    const { nextOffset, lastBatch, maxEventMs, counted, rejected, dictionaryCount } = snapshot;
     const { dictionary } = region.coordinator;
     const updates = totals.absorb(delta.table, (id) => dictionary.nameOf(id), nextOffset);
     region.coordinator.release();
@@ -266,7 +267,8 @@ function live(stored: Stored, log: readonly LogBatch[], life: Life): void {
     });
     if (isLast) return;
     const categories = dictionary.names(dictionaryCount);
-    stored.progress = { nextOffset, maxEventMs, counted, rejected, guards: [], categories };
+    const start = { nextOffset, lastBatch, maxEventMs, counted, rejected };
+    stored.progress = { ...start, guards: [], categories };
   };
   const todo = log.filter(({ lastOffset }) => lastOffset >= accumulator.nextOffset);
   const passed = life.dies ? todo.slice(0, life.batches) : todo;

@@ -5,6 +5,7 @@ import { CommitPermit } from '../../../src/lib/commit-permit.ts';
 import { VendavalError } from '../../../src/lib/errors.ts';
 import type { Progress } from '../../../src/mongo/progress-store.ts';
 import { REASON } from '../../../src/sale/reasons.ts';
+import { NO_MARK } from '../../../src/state/batch-mark.ts';
 
 /** What the sinks were given, in order; and how often each fails first. */
 let calls: { step: string; given: unknown }[];
@@ -59,6 +60,7 @@ function content(
     topicId: 'id',
     startOffset: 0,
     nextOffset,
+    lastBatch: NO_MARK,
     maxEventMs: 1,
     closingWatermarkMs: 1,
     atEnd: false,

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { OwnedPartition } from '../../../src/coordinator/owned-partition.ts';
 import type { Progress } from '../../../src/mongo/progress-store.ts';
 import { REASON } from '../../../src/sale/reasons.ts';
+import { NO_MARK } from '../../../src/state/batch-mark.ts';
 import { LIVE, SNAPSHOT } from '../../../src/state/layout.ts';
 import { NO_EVENT_MS, NO_WATERMARK_MS } from '../../../src/window/watermark.ts';
 import { RULES, regionPair } from '../../parts/lease-regions.ts';
@@ -14,6 +15,7 @@ function setUp(before: Partial<Progress> = {}) {
     topicId: 'id',
     startOffset: 0,
     nextOffset: 10,
+    lastBatch: NO_MARK,
     maxEventMs: NO_EVENT_MS,
     closingWatermarkMs: NO_WATERMARK_MS,
     atEnd: false,

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { LeaseThreads } from '../../../src/coordinator/lease-handle.ts';
 import { PartitionManager } from '../../../src/coordinator/partition-manager.ts';
+import { NO_MARK } from '../../../src/state/batch-mark.ts';
 import { NO_EVENT_MS, NO_WATERMARK_MS } from '../../../src/window/watermark.ts';
 import type { LeaseResult } from '../../../src/workers/lease-protocol.ts';
 import { LIMITS, RULES } from '../../parts/lease-regions.ts';
@@ -20,12 +21,14 @@ function setUp() {
   const progress = {
     ...{ partition: 0, topicId: 'id', startOffset: 0, nextOffset: 10, maxEventMs: NO_EVENT_MS },
     ...{ closingWatermarkMs: NO_WATERMARK_MS, atEnd: false, counted: 0 },
-    ...{ rejected: [], categories: [] },
+    ...{ rejected: [], categories: [], lastBatch: NO_MARK },
   };
   const manager = new PartitionManager({
     ...{ topic: 'sales', rules: RULES, categoryLimit: 10, threads, limits: LIMITS },
+    rack: '',
     partitionCount: () => 1,
-    leaderOf: () => ({ host: '127.0.0.1', port: 1, epoch: 0 }),
+    replicaOf: () => null,
+    leaderOf: () => ({ host: '127.0.0.1', port: 1, epoch: 0, inSync: [] }),
     recover: async () => ({ progress, contributions: [] }),
     asError: (error) => error as never,
     ...{ wake: () => {}, leaderWanted: () => {}, info: () => {}, trouble: () => {} },

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { TopicWatch } from '../../../src/coordinator/topic-watch.ts';
 import { KAFKA_ERROR } from '../../../src/kafka/protocol/error-codes.ts';
 import { EXIT, type VendavalError } from '../../../src/lib/errors.ts';
+import { NO_TOPIC_ID } from '../../../src/lib/topic-id.ts';
 import { until } from '../../parts/lease-driver.ts';
 import { MetadataServer } from '../../parts/metadata-server.ts';
 
@@ -45,7 +46,8 @@ describe('TopicWatch', () => {
   it('knows id, partitions and leaders from its start', async () => {
     const topic = await start();
     expect(topic).toMatchObject({ topicId: '11'.repeat(16), partitionCount: 2 });
-    expect(topic.leaderOf(1)).toEqual({ host: 'host-2', port: 9002, epoch: 41 });
+    const leader = { host: 'host-2', port: 9002, epoch: 41, inSync: [1, 2] };
+    expect(topic.leaderOf(1)).toEqual(leader);
   });
 
   it('does not start without the topic, and says how to make it', async () => {
@@ -85,6 +87,59 @@ describe('TopicWatch', () => {
     await heard(topic, () => fatals.length > 0);
     expect(fatals[0]).toMatchObject({ code: 'E_TOPIC_RECREATED', exitCode: EXIT.dataLossGuard });
     expect(topic.topicId).toBe('11'.repeat(16));
+  });
+
+  it('names a replica that is in sync, and none that is not or that nobody knows', async () => {
+    server.topic.inSync = [2];
+    const topic = await start();
+    expect(topic.replicaOf(0, 2)).toEqual({ host: 'host-2', port: 9002 });
+    expect(topic.replicaOf(0, 1)).toBeNull();
+    expect(topic.replicaOf(0, 3)).toBeNull();
+  });
+
+  it('does not go back to a leader of an earlier epoch, which a slow broker names', async () => {
+    const topic = await start();
+    server.topic.leaders = [2, 2];
+    server.topic.epoch = 50;
+    await heard(topic, () => topic.leaderOf(0).epoch === 50);
+    server.topic.leaders = [1, 2];
+    server.topic.epoch = 49;
+    const before = changes;
+    await heard(topic, () => changes > before + 1);
+    expect(topic.leaderOf(0)).toMatchObject({ host: 'host-2', epoch: 50 });
+    server.topic.epoch = 51;
+    await heard(topic, () => topic.leaderOf(0).host === 'host-1');
+  });
+
+  it('asks those that the cluster has named when those to start from are gone', async () => {
+    const other = await MetadataServer.start();
+    const port = server.port;
+    try {
+      server.topic.hosts = new Map([[2, { host: '127.0.0.1', port: other.port }]]);
+      other.topic.leaders = [2, 2, 2];
+      const topic = await start();
+      await server.close();
+      await heard(topic, () => topic.partitionCount === 3);
+      expect(troubles).toEqual([]);
+    } finally {
+      await other.close();
+      server = await MetadataServer.start(port);
+    }
+  });
+
+  it.each([
+    ['by a broker that has no ids yet', NO_TOPIC_ID],
+    ['by one that has', '11'.repeat(16)],
+  ])('is not alarmed while a cluster is upgraded, when it is answered %s', async (_, next) => {
+    server.topic.topicId = next === NO_TOPIC_ID ? '11'.repeat(16) : NO_TOPIC_ID;
+    const topic = await start();
+    server.topic.topicId = next;
+    const before = changes;
+    await heard(topic, () => changes > before + 1);
+    expect(fatals).toEqual([]);
+    expect(topic.topicId).toBe('11'.repeat(16));
+    server.topic.topicId = '22'.repeat(16);
+    await heard(topic, () => fatals.length > 0);
   });
 
   it('reports brokers that do not answer, and goes on when they do', async () => {

@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { REASON } from '../../../src/sale/reasons.ts';
-import { LIVE, MAGIC, regionOffsets, SNAPSHOT, WORD } from '../../../src/state/layout.ts';
+import {
+  LAYOUT_VERSION,
+  LIVE,
+  MAGIC,
+  regionOffsets,
+  SNAPSHOT,
+  WORD,
+} from '../../../src/state/layout.ts';
 import {
   CoordinatorRegion,
   createRegion,
@@ -19,7 +26,11 @@ describe('attaching to a region', () => {
   it.each([
     ['memory without a header', () => new SharedArrayBuffer(64), 'has its header'],
     ['memory that is no region', () => spoiled(WORD.magic, MAGIC + 1), 'is a partition region'],
-    ['another layout version', () => spoiled(WORD.version, 2), 'this layout version'],
+    [
+      'another layout version',
+      () => spoiled(WORD.version, LAYOUT_VERSION + 1),
+      'this layout version',
+    ],
     ['a length that its limits contradict', () => spoiled(WORD.rejectLogBytes, 1), 'as long as'],
     ['a dictionary past its limit', () => spoiled(WORD.dictionaryCount, 9), 'within its limit'],
     [
@@ -145,6 +156,8 @@ describe('the hand-over of deltas', () => {
     snapshot[SNAPSHOT.dictionaryCount] = 2;
     snapshot[SNAPSHOT.oldestRecordMs] = 1.6e12;
     snapshot[SNAPSHOT.newestRecordMs] = 1.65e12;
+    snapshot[SNAPSHOT.lastEpoch] = 4;
+    snapshot[SNAPSHOT.lastCrc] = 2 ** 32 - 1;
     snapshot[SNAPSHOT.rejected + REASON.late] = 3;
     worker.freeze();
     const { rejected, ...rest } = readSnapshot(coordinator.frozen!);
@@ -157,6 +170,7 @@ describe('the hand-over of deltas', () => {
       dictionaryCount: 2,
       oldestRecordMs: 1.6e12,
       newestRecordMs: 1.65e12,
+      lastBatch: { epoch: 4, crc: 2 ** 32 - 1 },
     });
     expect(rejected[REASON.late]).toBe(3);
     expect(rejected.reduce((sum, count) => sum + count)).toBe(3);

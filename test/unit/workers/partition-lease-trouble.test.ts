@@ -61,7 +61,10 @@ describe('a lease in trouble', () => {
     await until(() => driver.said('leader-wanted').length > 0, 'the leader is asked for');
     expect(driver.said('leader-wanted')[0].reason).toContain('NOT_LEADER_OR_FOLLOWER');
     expect(driver.live('state')).toBe(LEASE_STATE.backingOff);
-    driver.send({ kind: 'leader', leader: { host: '127.0.0.1', port: next.port, epoch: 8 } });
+    driver.send({
+      kind: 'leader',
+      leader: { host: '127.0.0.1', port: next.port, epoch: 8, inSync: [] },
+    });
     await expectAll(driver, 6);
     expect(next.asked[0]).toMatchObject({ offset: 3, leaderEpoch: 8 });
     expect(driver.live('reconnects')).toBeGreaterThan(0);
@@ -121,7 +124,10 @@ describe('a lease in trouble', () => {
     await until(() => driver.troubles.length > 0, 'the refused connection is noticed');
     expect(driver.troubles[0]).toBe('E_BROKER_UNREACHABLE');
     server.append(sales(0, 2));
-    driver.send({ kind: 'leader', leader: { host: '127.0.0.1', port: server.port, epoch: 7 } });
+    driver.send({
+      kind: 'leader',
+      leader: { host: '127.0.0.1', port: server.port, epoch: 7, inSync: [] },
+    });
     await expectAll(driver, 2);
   });
 

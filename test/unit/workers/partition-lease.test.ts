@@ -188,15 +188,18 @@ describe('fetching ahead', () => {
     expect(driver.drained.sums[KEY].count).toBe(6);
   });
 
-  it('asks for twice as much until a batch that is larger than a fetch fits', async () => {
-    server.append(sales(0, 1000));
+  it('asks for as much as a batch needs that is larger than a fetch, and for less again', async () => {
+    const large = sales(0, 1000);
+    server.append(large, sales(1000, 3), sales(1003, 3));
     const driver = lease({ fetchBytes: 20_000 });
-    await driver.reached(1000);
+    await driver.reached(1006);
     const sizes = server.asked.filter(({ offset }) => offset === 0).map((asked) => asked.bytesMax);
-    expect(sizes).toEqual([20_000, 40_000, 80_000, 160_000]);
+    expect(sizes).toEqual([20_000, large.length]);
+    await until(() => server.asked.at(-1)?.offset === 1006, 'more is asked for');
+    await until(() => server.asked.at(-1)?.bytesMax === 20_000, 'as little as before');
     expect(driver.live('reconnects')).toBe(0);
     await driver.checkpoint();
-    expect(driver.drained.sums[KEY].count).toBe(1000);
+    expect(driver.drained.sums[KEY].count).toBe(1006);
   });
 
   it('takes a response that is larger than what was asked for', async () => {
