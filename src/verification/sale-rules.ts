@@ -1,0 +1,66 @@
+/**
+ * What a record's value says, by the rules of the fields, written a second time and plainly:
+ * JSON.parse and BigInt, and nothing of the engine's scanner or of its reference parser. A property
+ * test holds the two against each other. Lateness, the future and the limit on categories depend
+ * on the log around a record and are the partition's to judge (partition-judge.ts).
+ */
+import { isUtf8 } from 'node:buffer';
+import { EventTimes } from './event-time.ts';
+import { centavosOf, valorText } from './valor.ts';
+
+const CATEGORY_BYTES_MAX = 128;
+
+export interface Sale {
+  readonly categoria: string;
+  readonly centavos: bigint;
+  readonly eventMs: number;
+}
+
+/** The sale, or the name of the reason why it is none. */
+export type SaleVerdict = Sale | string;
+
+export class SaleRules {
+  readonly #times: EventTimes;
+
+  constructor(timeZone: string) {
+    this.#times = new EventTimes(timeZone);
+  }
+
+  /** @param value a record's value; null is a tombstone */
+  judge(value: Buffer | null): SaleVerdict {
+    if (value === null) return 'not_json';
+    const text = value.toString('utf8');
+    // Bytes that are no UTF-8 were replaced by U+FFFD, which a text may hold by itself too.
+    if (text.includes('\ufffd') && !isUtf8(value)) return 'not_json';
+    let json: unknown;
+    try {
+      json = JSON.parse(text);
+    } catch {
+      return 'not_json';
+    }
+    if (typeof json !== 'object' || json === null || Array.isArray(json)) return 'wrong_type';
+    return this.#fields(json as Record<string, unknown>, text);
+  }
+
+  #fields(json: Record<string, unknown>, text: string): SaleVerdict {
+    if (!Object.hasOwn(json, 'id_pedido')) return 'missing_field';
+    if (typeof json.id_pedido !== 'string') return 'wrong_type';
+    if (!Object.hasOwn(json, 'categoria')) return 'missing_field';
+    if (typeof json.categoria !== 'string') return 'wrong_type';
+    if (!Object.hasOwn(json, 'valor')) return 'missing_field';
+    if (typeof json.valor !== 'number') return 'wrong_type';
+    if (!Object.hasOwn(json, 'timestamp')) return 'missing_field';
+    if (typeof json.timestamp !== 'string') return 'wrong_type';
+
+    const { categoria } = json;
+    if (categoria.trim() === '') return 'category_empty';
+    if (/\p{Surrogate}/u.test(categoria)) return 'category_malformed';
+    if (Buffer.byteLength(categoria) > CATEGORY_BYTES_MAX) return 'category_too_long';
+
+    const centavos = centavosOf(valorText(text));
+    if (typeof centavos === 'string') return centavos;
+    const eventMs = this.#times.of(json.timestamp);
+    if (Number.isNaN(eventMs)) return 'bad_timestamp';
+    return { categoria, centavos, eventMs };
+  }
+}
