@@ -7,7 +7,7 @@ const layers = [
   ['state'],
   ['kafka', 'mongo'],
   ['workers'],
-  ['coordinator'],
+  ['coordinator', 'verification'],
   ['dashboard'],
   ['commands'],
 ];
@@ -59,6 +59,17 @@ module.exports = {
         pathNot: '^src/(mongo/progress-store|kafka/group-member|lib/commit-permit)\\.ts$',
       },
       to: { path: '^src/lib/commit-permit\\.ts$', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'the-verifier-shares-no-verdict',
+      comment: 'a second opinion: none of the code that judges, sums or stores what it checks',
+      severity: 'error',
+      from: { path: '^src/verification/' },
+      to: {
+        path:
+          '^src/(sale|window|state|workers)/|^src/mongo/(progress|settings|totals)-store' +
+          '|^src/kafka/(record-batch|record-headers|dead-letters|compression)',
+      },
     },
     {
       name: 'worker-threads-stay-light',

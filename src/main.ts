@@ -8,7 +8,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import type { Shell } from './commands/shell.ts';
 import { OPTIONS, type OptionKey } from './config/options.ts';
 import { OPTION_KEYS, type ResolvedSettings, resolveSettings } from './config/settings.ts';
-import { codeOf, EXIT, messageOf, VendavalError } from './lib/errors.ts';
+import { codeOf, EXIT, type ExitCode, messageOf, VendavalError } from './lib/errors.ts';
 import { parseDurationMs } from './lib/units.ts';
 
 const CONFIG_ENV = 'VENDAVAL_CONFIG';
@@ -65,14 +65,17 @@ type Action = (
   resolved: ResolvedSettings,
   shell: Shell,
   own: Record<string, never>,
-) => Promise<void>;
+) => Promise<ExitCode> | Promise<void>;
+
+/** What a command ends with that did its work. */
+let exitCode: ExitCode = EXIT.done;
 
 /** Wraps a command's body: settings and shell in, so that each body has only its own work. */
 function action(body: Action) {
   return async function run(this: Command): Promise<void> {
     const resolved = resolve(this);
     const { makeShell } = await import('./commands/shell.ts');
-    await body(resolved, makeShell(resolved.settings.json), this.opts());
+    exitCode = (await body(resolved, makeShell(resolved.settings.json), this.opts())) ?? EXIT.done;
   };
 }
 
@@ -146,6 +149,18 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 data-loss guard, 4 verify found a diffe
       }),
     );
 
+  withCommonFlags(program.command('verify'))
+    .description('compare the totals with the log; may run beside an engine')
+    .option('--from <time>', 'windows that start then or later, such as 2024-11-29T10:00')
+    .option('--to <time>', 'windows that start before then')
+    .option('--differences <n>', 'how many differences to show', number(0, 1_000_000, true), 50)
+    .action(
+      action(async (resolved, shell, own) => {
+        const { runVerify } = await import('./commands/verify.ts');
+        return runVerify(resolved, own as never, shell);
+      }),
+    );
+
   const topic = program.command('topic').description('make or show the topic');
   withCommonFlags(topic.command('create'))
     .description('create the topic and its dead-letter topic')
@@ -200,7 +215,7 @@ async function main(): Promise<void> {
   for (const command of everyCommand) command.exitOverride();
   try {
     await program.parseAsync();
-    process.exitCode = EXIT.done;
+    process.exitCode = exitCode;
   } catch (error) {
     if (error instanceof CommanderError) {
       process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;

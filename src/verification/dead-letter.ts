@@ -1,0 +1,90 @@
+/**
+ * What a dead letter must be: the record's value, its headers, and behind them ours. All of it goes
+ * into a fingerprint, made once from the rejected record and once from the letter that was found;
+ * the two must be equal. Only the reason is kept beside it, and the sentence of the detail is free.
+ */
+import { isUtf8 } from 'node:buffer';
+import { createHash } from 'node:crypto';
+
+export interface LogRecord {
+  readonly offset: number;
+  /** Kafka's own; -1 when the record has none. */
+  readonly timestampMs: number;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: readonly (readonly [name: string, value: Buffer])[];
+}
+
+/** Where the rejected record lies. */
+export interface Origin {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+}
+
+export interface DeadLetter extends Origin {
+  /** Index of the sale in its record; -1 for the record as a whole. */
+  readonly item: number;
+  readonly reason: string;
+  readonly fingerprint: bigint;
+}
+
+/** Of a letter that says that its record was too large to be copied: nothing to compare. */
+export const VALUE_OMITTED = 0n;
+
+const FREE_HEADERS = new Set(['vendaval-reason', 'vendaval-detail']);
+const ORIGIN = /^([^/]+)\/(\d{1,10})\/(\d{1,16})$/;
+
+type Header = readonly [name: string, value: string];
+
+/** The fingerprint of the letter that a rejected record must have. */
+export function expectedFingerprint(topic: string, partition: number, record: LogRecord): bigint {
+  const { offset, timestampMs, key, value } = record;
+  return fingerprint(value, [
+    ...record.headers.map(([name, bytes]) => asSent(name, bytes)),
+    ['vendaval-reason', ''],
+    ['vendaval-detail', ''],
+    ['vendaval-topic', topic],
+    ['vendaval-partition', String(partition)],
+    ['vendaval-offset', String(offset)],
+    ['vendaval-timestamp', String(timestampMs)],
+    ...(key === null ? [] : [asSent('vendaval-key', key)]),
+  ]);
+}
+
+/** Text goes as text, and everything else in base 64 under a name that says so. */
+function asSent(name: string, bytes: Buffer): Header {
+  const isText = isUtf8(bytes) && !bytes.includes(0);
+  if (isText) return [name, bytes.toString('utf8')];
+  return [`vendaval-base64-${name}`, bytes.toString('base64')];
+}
+
+/** @returns null when the record's key is not that of a dead letter */
+export function readLetter(record: LogRecord): DeadLetter | null {
+  const match = ORIGIN.exec(record.key?.toString('utf8') ?? '');
+  if (!match) return null;
+  const headers = record.headers.map(([name, bytes]): Header => [name, bytes.toString('utf8')]);
+  // A letter that was sent in again and rejected again has such headers among its original ones.
+  const oursFrom = headers.findLastIndex(([name]) => name === 'vendaval-reason');
+  const ours = oursFrom < 0 ? [] : headers.slice(oursFrom);
+  const isOmitted = ours.some(([name]) => name === 'vendaval-value-omitted');
+  const compared = headers.map(
+    ([name, value], i): Header => [name, i >= oursFrom && FREE_HEADERS.has(name) ? '' : value],
+  );
+  return {
+    topic: match[1],
+    partition: Number(match[2]),
+    offset: Number(match[3]),
+    item: -1,
+    reason: ours[0]?.[1] ?? '(no reason)',
+    fingerprint: isOmitted ? VALUE_OMITTED : fingerprint(record.value, compared),
+  };
+}
+
+/** 64 bits; never VALUE_OMITTED. */
+function fingerprint(value: Buffer | null, headers: readonly Header[]): bigint {
+  const hash = createHash('sha1');
+  hash.update(JSON.stringify([value === null ? -1 : value.length, headers]));
+  if (value !== null) hash.update(value);
+  return hash.digest().readBigUInt64LE(0) || 1n;
+}
