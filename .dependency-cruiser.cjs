@@ -31,6 +31,19 @@ module.exports = {
   forbidden: [
     ...rules,
     {
+      name: 'page-runs-in-a-browser',
+      comment: 'of all else it may know the types of what it is sent',
+      severity: 'error',
+      from: { path: '^src/page/' },
+      to: { path: '^src/', pathNot: '^src/(page/|dashboard/api\\.ts$)' },
+    },
+    {
+      name: 'nothing-imports-the-page',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/page/' },
+      to: { path: '^src/page/' },
+    },
+    {
       name: 'no-main-import',
       severity: 'error',
       from: { path: '^src/commands/' },
@@ -40,7 +53,7 @@ module.exports = {
     {
       name: 'no-orphans',
       severity: 'error',
-      from: { orphan: true, pathNot: ['^src/main\\.ts$', '\\.d\\.ts$'] },
+      from: { orphan: true, pathNot: ['^src/main\\.ts$', '^src/page/main\\.ts$', '\\.d\\.ts$'] },
       to: {},
     },
     { name: 'not-to-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },

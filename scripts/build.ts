@@ -7,8 +7,11 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import ts from 'typescript';
+import { buildPage } from './build-page.ts';
+import { complain, configuration, ROOT } from './compiler.ts';
 
-export const ROOT = resolve(import.meta.dirname, '..');
+export { ROOT };
+
 const FAIL_POINT_MODULE = 'lib/fail-point';
 const FAIL_POINT_CALL = 'failPoint';
 const TRACE = /fail-?point/i;
@@ -31,7 +34,7 @@ export interface BuildOptions {
 /** Throws with every problem as text. */
 export function buildInto(options: BuildOptions): void {
   const { outDir, keepFailPoints, replacements = [] } = options;
-  const { fileNames, options: compilerOptions } = configuration(outDir);
+  const { fileNames, options: compilerOptions } = configuration('tsconfig.build.json', outDir);
   const host = ts.createCompilerHost(compilerOptions);
   replaceIn(host, replacements);
   const program = ts.createProgram(fileNames, compilerOptions, host);
@@ -49,13 +52,6 @@ export function buildInto(options: BuildOptions): void {
   };
   const before = keepFailPoints ? [] : [withoutFailPoints];
   complain(program.emit(undefined, write, undefined, false, { before }).diagnostics);
-}
-
-function configuration(outDir: string): ts.ParsedCommandLine {
-  const path = join(ROOT, 'tsconfig.build.json');
-  const { config, error } = ts.readConfigFile(path, ts.sys.readFile);
-  if (error) complain([error]);
-  return ts.parseJsonConfigFileContent(config, ts.sys, ROOT, { outDir }, path);
 }
 
 function replaceIn(host: ts.CompilerHost, replacements: readonly Replacement[]): void {
@@ -92,22 +88,12 @@ function isFailPointCall(node: ts.Node): boolean {
   return ts.isIdentifier(callee) && callee.text === FAIL_POINT_CALL;
 }
 
-function complain(diagnostics: readonly ts.Diagnostic[]): void {
-  if (diagnostics.length === 0) return;
-  throw new Error(
-    ts.formatDiagnosticsWithColorAndContext(diagnostics, {
-      getCanonicalFileName: (name) => name,
-      getCurrentDirectory: () => ROOT,
-      getNewLine: () => '\n',
-    }),
-  );
-}
-
 if (process.argv[1] === import.meta.filename) {
   const isTest = process.argv.includes('--test');
   const outDir = join(ROOT, isTest ? 'dist-test' : 'dist');
   try {
     buildInto({ outDir, keepFailPoints: isTest });
+    buildPage(outDir);
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n`);
     process.exitCode = 1;

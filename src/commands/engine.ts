@@ -6,10 +6,10 @@ import { Engine } from '../coordinator/engine.ts';
 import type { EngineEvent, EngineStatus, PartitionStatus } from '../coordinator/engine-events.ts';
 import { kafkaAndThreads } from '../coordinator/outside.ts';
 import type { RunSummary } from '../coordinator/run-tally.ts';
-import { type StatusServer, startStatusServer } from '../dashboard/status-server.ts';
-import type { VendavalError } from '../lib/errors.ts';
+import type { Dashboard } from '../dashboard/dashboard.ts';
 import { formatCount, humanDurationMs } from '../lib/units.ts';
 import { outColour as pc } from './colour.ts';
+import { makeLivePage, openLivePage } from './live-page.ts';
 import { eventWriter, type Shell } from './shell.ts';
 import { openDatabase, openTopics } from './startup.ts';
 import { describeHold } from './watermark-text.ts';
@@ -28,14 +28,19 @@ export async function runEngine(
   shell: Shell,
 ): Promise<void> {
   const view = new StatusView(shell);
-  const onEvent = eventWriter(shell, (line) => view.above(line));
+  const write = eventWriter(shell, (line) => view.above(line));
+  let page: Dashboard | null = null;
+  const onEvent = (event: EngineEvent) => {
+    write(event);
+    page?.onEvent(event);
+  };
   const startedMs = performance.now();
   const mongo = await openDatabase(settings, shell.signal, onEvent);
   let timer: NodeJS.Timeout | undefined;
-  let server: StatusServer | null = null;
   try {
     await openTopics(settings, shell.signal, onEvent);
     const owner = `${hostname()}/${process.pid}`;
+    page = await makeLivePage({ settings, mongo, owner, status: () => engine.status(), onEvent });
     const engine = new Engine({
       settings,
       mongo,
@@ -43,10 +48,11 @@ export async function runEngine(
       owner,
       untilEnd: options.untilEnd,
       onEvent,
+      onCheckpoint: (report) => page?.onCheckpoint(report),
     });
     shell.signal.addEventListener('abort', () => engine.stop(), { once: true });
     if (shell.signal.aborted) return;
-    server = await openStatusServer(settings, () => engine.status(), onEvent);
+    await openLivePage(page, onEvent);
     timer = setInterval(() => view.show(engine.status()), shell.json ? JSON_STATUS_MS : STATUS_MS);
     onEvent({
       level: 'info',
@@ -57,26 +63,8 @@ export async function runEngine(
   } finally {
     clearInterval(timer);
     view.close();
-    await server?.close();
+    await page?.close();
     await mongo.close();
-  }
-}
-
-/** An engine without its page counts all the same. */
-async function openStatusServer(
-  settings: Settings,
-  status: () => EngineStatus,
-  onEvent: (event: EngineEvent) => void,
-): Promise<StatusServer | null> {
-  if (settings.http === null) return null;
-  try {
-    const server = await startStatusServer(settings.http, status);
-    onEvent({ level: 'info', code: 'status-server', message: `state at ${server.url}/api/live` });
-    return server;
-  } catch (error) {
-    const { code, message, hint } = error as VendavalError;
-    onEvent({ level: 'warn', code, message: `${message}. ${hint}` });
-    return null;
   }
 }
 

@@ -89,6 +89,15 @@ function httpAddress(value: string): HttpAddress | null {
   return { host: match[1].replace(/^\[|\]$/g, ''), port };
 }
 
+function hostNames(value: string): readonly string[] {
+  const names = value.split(',').map((name) => name.trim().toLowerCase());
+  const wrong = names.find((name) => !/^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$/.test(name));
+  if (value !== '' && wrong !== undefined) {
+    throw new Error(`expected host names without ports, separated by commas; got "${wrong}"`);
+  }
+  return value === '' ? [] : names;
+}
+
 function timeZone(value: string): string {
   try {
     // An offset is no zone: it knows no daylight saving, and Node versions differ on it.
@@ -249,9 +258,18 @@ export const OPTIONS = {
     argument: 'host:port',
     env: 'HTTP_ADDRESS',
     defaultText: '127.0.0.1:4040',
-    text: "address of the engine's state over HTTP, or off",
+    text: 'address of the live page, the API and the metrics, or off',
     parse: httpAddress,
     format: (value) => (value === null ? 'off' : `${value.host}:${value.port}`),
+  }),
+  httpHosts: option<readonly string[]>({
+    flag: '--http-hosts',
+    argument: 'name,…',
+    env: 'HTTP_HOSTS',
+    defaultText: '',
+    text: 'host names by which the page may be asked for, besides localhost and addresses',
+    parse: hostNames,
+    format: (names) => names.join(','),
   }),
   threads: option({
     flag: '--threads',

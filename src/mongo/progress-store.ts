@@ -61,6 +61,17 @@ export interface Ownership {
   readonly stamp: number;
 }
 
+/** What a progress document says besides time. */
+export interface ProgressCounts {
+  readonly partition: number;
+  readonly nextOffset: number;
+  readonly counted: number;
+  /** Indexed by reason code. */
+  readonly rejected: readonly number[];
+  /** null when the last owner gave it up. */
+  readonly owner: string | null;
+}
+
 export class ProgressStore {
   readonly #collection: Collection<ProgressDocument>;
   readonly #topic: string;
@@ -171,6 +182,22 @@ export class ProgressStore {
       { _id: { $in: ids }, dono: this.#owner },
       { $set: { dono: null }, $currentDate: { atualizado_em: true } },
     );
+  }
+
+  /** What each partition's document counts, and who wrote it; for display. */
+  async readCounts(partitionCount: number): Promise<ProgressCounts[]> {
+    const ids = Array.from({ length: partitionCount }, (_, partition) => this.#id(partition));
+    const documents = await this.#collection
+      .find({ _id: { $in: ids } })
+      .project<Omit<ProgressDocument, 'categorias'>>({ categorias: 0 })
+      .toArray();
+    return documents.map((document) => ({
+      partition: ids.indexOf(document._id),
+      nextOffset: Number(document.proximo_offset),
+      counted: Number(document.contadas),
+      rejected: REASONS.map((name) => Number(document.rejeitadas[name] ?? 0)),
+      owner: document.dono,
+    }));
   }
 
   /**
