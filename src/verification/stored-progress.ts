@@ -1,5 +1,5 @@
 /** The progress documents as the database holds them, read without trust in their form. */
-import { type ClientSession, type Db, type Document, Long } from 'mongodb';
+import { type ClientSession, type Db, type Document, Double, Int32, Long } from 'mongodb';
 import type { Differences } from './differences.ts';
 import { RAW, typeName } from './stored-document.ts';
 
@@ -17,36 +17,35 @@ export interface StoredProgress {
   readonly updatedMs: number;
 }
 
-const FIELDS: Readonly<Record<string, readonly [type: string, is: (value: unknown) => boolean]>> = {
+type Form = readonly [type: string, is: (value: unknown) => boolean];
+
+const isText = (value: unknown) => typeof value === 'string';
+const isLong = (value: unknown) => value instanceof Long;
+const isNumber = (value: unknown) =>
+  value instanceof Long || value instanceof Int32 || value instanceof Double;
+const isDate = (value: unknown) => value instanceof Date;
+const isObjectOf = (value: unknown, is: (member: unknown) => boolean) =>
+  typeof value === 'object' && value !== null && Object.values(value).every(is);
+
+const LONG: Form = ['long', isLong];
+const DATE_OR_NULL: Form = ['date or null', (value) => value === null || isDate(value)];
+
+const FIELDS: Readonly<Record<string, Form>> = {
   _id: ['string', isText],
   topico_id: ['string', isText],
-  inicio: ['long', isLong],
-  proximo_offset: ['long', isLong],
-  maior_evento: ['date or null', isDateOrNull],
-  marca_dagua: ['date or null', isDateOrNull],
+  inicio: LONG,
+  proximo_offset: LONG,
+  // Which batch lies before that offset; absent before there is one.
+  ultimo_lote: ['numbers', (value) => value === undefined || isObjectOf(value, isNumber)],
+  maior_evento: DATE_OR_NULL,
+  marca_dagua: DATE_OR_NULL,
   no_fim: ['boolean', (value) => typeof value === 'boolean'],
-  contadas: ['long', isLong],
-  rejeitadas: ['an object of longs', isCounts],
-  categorias: ['an array of strings', isTexts],
-  dono: ['string', isText],
-  atualizado_em: ['date', (value) => value instanceof Date],
+  contadas: LONG,
+  rejeitadas: ['an object of longs', (value) => isObjectOf(value, isLong)],
+  categorias: ['an array of strings', (value) => Array.isArray(value) && value.every(isText)],
+  dono: ['string or null', (value) => value === null || isText(value)],
+  atualizado_em: ['date', isDate],
 };
-
-function isText(value: unknown): boolean {
-  return typeof value === 'string';
-}
-function isLong(value: unknown): boolean {
-  return value instanceof Long;
-}
-function isDateOrNull(value: unknown): boolean {
-  return value === null || value instanceof Date;
-}
-function isCounts(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && Object.values(value).every(isLong);
-}
-function isTexts(value: unknown): boolean {
-  return Array.isArray(value) && value.every(isText);
-}
 
 /**
  * By partition. A document that can't be read is left out, and told of like one of a partition

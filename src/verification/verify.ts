@@ -10,6 +10,7 @@
 import type { ClientSession, Document } from 'mongodb';
 import { existingTopic } from '../kafka/metadata.ts';
 import { EXIT, VendavalError } from '../lib/errors.ts';
+import { areOtherTopics } from '../lib/topic-id.ts';
 import type { MongoConnection } from '../mongo/connection.ts';
 import { compareLetters, type LettersCompared } from './compare-letters.ts';
 import { compareProgress } from './compare-progress.ts';
@@ -419,7 +420,7 @@ const latest = (progress: ReadonlyMap<number, StoredProgress>) =>
 
 function requireTopicId(progress: ReadonlyMap<number, StoredProgress>, topicId: string): void {
   for (const stored of progress.values()) {
-    if (stored.topicId === topicId) continue;
+    if (!areOtherTopics(stored.topicId, topicId)) continue;
     throw new VendavalError(
       `the topic was made anew: its totals were counted under topic id ${stored.topicId}, and now ` +
         `it has ${topicId}`,
