@@ -10,6 +10,8 @@ import { OPTIONS, type OptionKey } from './config/options.ts';
 import { OPTION_KEYS, type ResolvedSettings, resolveSettings } from './config/settings.ts';
 import { codeOf, EXIT, type ExitCode, messageOf, VendavalError } from './lib/errors.ts';
 import { parseDurationMs } from './lib/units.ts';
+import { LOAD_FORMATS } from './load/load-protocol.ts';
+import { PROFILE_NAMES } from './load/profiles.ts';
 
 const CONFIG_ENV = 'VENDAVAL_CONFIG';
 
@@ -79,6 +81,9 @@ function action(body: Action) {
   };
 }
 
+/** A share of a whole. */
+const share = (text: string) => number(0, 1, false)(text);
+
 function number(min: number, max: number, isWhole: boolean): (text: string) => number {
   return (text) => {
     const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
@@ -103,6 +108,7 @@ Examples:
   $ vendaval demo                          everything in one process, nothing to install
   $ vendaval topic create                  the topic and its dead-letter topic
   $ vendaval produce --rate 2              two made-up sales a second
+  $ vendaval load --rate 100000            a black Friday of a minute, and what must come of it
   $ vendaval                               the engine, with the defaults below
   $ vendaval engine --until-end            count what is there, then exit 0
 
@@ -125,7 +131,12 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 data-loss guard, 4 verify found a diffe
     .description('send made-up sales to the topic')
     .option('--rate <n>', 'sales a second', number(0.01, 1_000_000, false), 2)
     .option('--count <n>', 'stop after so many; 0 is until Ctrl+C', number(0, 1e12, true), 0)
-    .option('--format <name>', 'how a sale is written: json or flatbuffers', format, 'json')
+    .option(
+      '--format <name>',
+      'how a sale is written: json or flatbuffers',
+      oneOf(['json', 'flatbuffers']),
+      'json',
+    )
     .option('--seed <n>', 'make the same sales again', number(0, 2 ** 31 - 1, true))
     .action(
       action(async ({ settings }, shell, own) => {
@@ -133,6 +144,42 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 data-loss guard, 4 verify found a diffe
         const { brokers, topic } = settings;
         const { rate, count, format, seed } = own;
         await runProduce({ brokers, topic, rate, count, format, seed, json: shell.json }, shell);
+      }),
+    );
+
+  withCommonFlags(program.command('load'))
+    .description('load test: a profile of sales at a rate, and an exact oracle of what was sent')
+    .option(
+      '--profile <name>',
+      'constant, ramp or black-friday',
+      oneOf(PROFILE_NAMES),
+      'black-friday',
+    )
+    .option('--rate <n>', "sales a second at the profile's peak", number(0.01, 1e8, false), 5000)
+    .option('--duration <duration>', 'length of the profile', duration, 60_000)
+    .option(
+      '--count <n>',
+      'stop after so many; 0 is when the profile ends',
+      number(0, 1e12, true),
+      0,
+    )
+    .option('--format <name>', 'how a sale is written: json', oneOf(LOAD_FORMATS), 'json')
+    .option('--seed <n>', 'make the same sales again', number(0, 2 ** 31 - 1, true))
+    .option('--hot <share>', 'share of the hot category, Eletronicos', share)
+    .option('--disorder <share>', 'share of sales out of order, up to the watermark delay', share)
+    .option('--late <share>', 'share of sales whose window has closed', share)
+    .option('--malformed <share>', 'share of values that are no sale', share)
+    .option('--poison <share>', 'share of sales of a day that has not come', share)
+    .option('--batch-bytes <n>', 'greatest record batch', number(32_768, 2 ** 26, true), 524_288)
+    .option('--oracle <file>', 'where to write what must come out, or off', 'load-oracle.json')
+    .action(
+      action(async ({ settings }, shell, own) => {
+        const { runLoad } = await import('./commands/load.ts');
+        const { profile, rate, duration: durationMs, count, format, seed } = own;
+        const { hot, disorder, late, malformed, poison, batchBytes, oracle } = own;
+        const shares = { hot, disorder, late, malformed, poison };
+        const load = { profile, rate, durationMs, count, format, seed, shares, batchBytes, oracle };
+        await runLoad(settings, load, shell);
       }),
     );
 
@@ -200,9 +247,12 @@ function duration(text: string): number {
   return ms;
 }
 
-function format(name: string): 'json' | 'flatbuffers' {
-  if (name === 'json' || name === 'flatbuffers') return name;
-  throw new InvalidArgumentError('Known: json, flatbuffers.');
+function oneOf<T extends string>(names: readonly T[]): (name: string) => T {
+  return (name) => {
+    const known = names.find((candidate) => candidate === name);
+    if (known === undefined) throw new InvalidArgumentError(`Known: ${names.join(', ')}.`);
+    return known;
+  };
 }
 
 async function main(): Promise<void> {

@@ -4,12 +4,8 @@
  * Invariant: money comes in centavos and is never summed here.
  */
 import { formatReais } from '../lib/units.ts';
-import {
-  type GeneratedSale,
-  SALE_CATEGORIES,
-  VALOR_CENTAVOS_MAX,
-  VALOR_CENTAVOS_MIN,
-} from './sale-generator.ts';
+import { SALE_CATEGORIES, VALOR_CENTAVOS_MAX, VALOR_CENTAVOS_MIN } from '../load/shop.ts';
+import type { GeneratedSale } from './sale-generator.ts';
 
 export interface ProduceTotals {
   /** Handed to the client; each is acknowledged, failed or, at the end, still unknown. */

@@ -3,10 +3,7 @@
  * seed and the same times give the same sales. When and how they are sent is the caller's.
  */
 import { base, Faker } from '@faker-js/faker';
-
-export const SALE_CATEGORIES = ['Eletronicos', 'Livros', 'Casa', 'Gamer'] as const;
-export const VALOR_CENTAVOS_MIN = 1000;
-export const VALOR_CENTAVOS_MAX = 500_000;
+import { SALE_CATEGORIES, VALOR_CENTAVOS_MAX, VALOR_CENTAVOS_MIN } from '../load/shop.ts';
 
 export type SaleCategory = (typeof SALE_CATEGORIES)[number];
 

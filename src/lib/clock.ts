@@ -11,6 +11,11 @@ export const systemClock: Clock = {
   monotonicMs: () => performance.now(),
 };
 
+/** Milliseconds since the epoch by a clock that never steps; alike in all threads of a process. */
+export function steadyEpochMs(): number {
+  return performance.timeOrigin + performance.now();
+}
+
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted) return resolve();

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { createSaleGenerator, SALE_CATEGORIES } from '../../../src/commands/sale-generator.ts';
+import { createSaleGenerator } from '../../../src/commands/sale-generator.ts';
+import { SALE_CATEGORIES } from '../../../src/load/shop.ts';
 
 const AT = Date.UTC(2024, 10, 25, 10, 30, 0, 999);
 

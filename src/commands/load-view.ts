@@ -1,0 +1,169 @@
+/**
+ * What `vendaval load` shows: on a terminal a bar and a few figures that stay in place, in a pipe
+ * a JSON line each second. Says when the broker does not keep up, and when it does again.
+ */
+import Table from 'cli-table3';
+import logUpdate from 'log-update';
+import type { EngineEvent } from '../coordinator/engine-events.ts';
+import { formatCount, formatReais, humanDurationMs } from '../lib/units.ts';
+import type { LoadStatus } from '../load/load-run.ts';
+import type { LoadOracle } from '../load/oracle-file.ts';
+import { outColour as pc } from './colour.ts';
+import type { Shell } from './shell.ts';
+
+const BAR_CELLS = 30;
+/** More than this behind its schedule, a load is not what it says it is. */
+export const BEHIND_MS = 1000;
+/** From here on it is again. */
+const CAUGHT_UP_MS = 250;
+
+export interface LoadDescription {
+  readonly profile: string;
+  readonly topic: string;
+  readonly brokers: string;
+  readonly rate: number;
+  readonly durationMs: number;
+  readonly seed: number;
+  readonly format: string;
+}
+
+export class LoadView {
+  readonly #shell: Shell;
+  readonly #load: LoadDescription;
+  #block = '';
+  #isBehind = false;
+  #last: { acknowledged: number; elapsedMs: number } = { acknowledged: 0, elapsedMs: 0 };
+  #rate = 0;
+
+  constructor(shell: Shell, load: LoadDescription) {
+    this.#shell = shell;
+    this.#load = load;
+  }
+
+  started(partitions: number, threads: number, total: number): void {
+    const { profile, topic, brokers, rate, durationMs, seed, format } = this.#load;
+    if (this.#shell.json) {
+      const plan = { profile, topic, rate, durationMs, seed, format, partitions, threads, total };
+      return this.#json('load-started', plan);
+    }
+    this.above(
+      `${pc.bold(profile)}: ${formatCount(total)} sales as ${format} to ${topic} at ${brokers}, ` +
+        `up to ${formatCount(rate)}/s over ${humanDurationMs(durationMs)}; ` +
+        `${partitions} partitions, ${threads} threads, seed ${seed}`,
+    );
+  }
+
+  /** @returns what is worth a line of its own */
+  show(status: LoadStatus): EngineEvent | null {
+    const { acknowledged, elapsedMs } = status;
+    const passedMs = elapsedMs - this.#last.elapsedMs;
+    if (passedMs > 0) this.#rate = ((acknowledged - this.#last.acknowledged) * 1000) / passedMs;
+    this.#last = { acknowledged, elapsedMs };
+    if (this.#shell.json) this.#json('load', { rate: Math.round(this.#rate), ...rounded(status) });
+    else if (elapsedMs > 0) this.#draw(status);
+    return this.#judgeLag(status.lagMs);
+  }
+
+  #judgeLag(lagMs: number): EngineEvent | null {
+    if (!this.#isBehind && lagMs > BEHIND_MS) {
+      this.#isBehind = true;
+      const message = `the rate is not kept: ${humanDurationMs(lagMs)} behind the schedule`;
+      return { level: 'warn', code: 'load-behind', message };
+    }
+    if (this.#isBehind && lagMs < CAUGHT_UP_MS) {
+      this.#isBehind = false;
+      return { level: 'info', code: 'load-caught-up', message: 'the rate is kept again' };
+    }
+    return null;
+  }
+
+  #draw(status: LoadStatus): void {
+    const { acknowledged, made, total, elapsedMs, phase, targetRate, lagMs, lagMsMax } = status;
+    const share = total === 0 ? 1 : acknowledged / total;
+    const cells = Math.floor(share * BAR_CELLS);
+    const bar = pc.cyan('█'.repeat(cells)) + pc.dim('░'.repeat(BAR_CELLS - cells));
+    const lag = `${humanDurationMs(lagMs)} (at most ${humanDurationMs(lagMsMax)})`;
+    const rate = `${formatCount(this.#rate)} of ${formatCount(targetRate)} sales/s`;
+    this.#block = [
+      `${phase.padEnd(12)} ${bar} ${Math.floor(share * 100)} %  ${humanDurationMs(elapsedMs)}`,
+      `${pc.dim('rate')}         ${this.#isBehind ? pc.red(rate) : pc.green(rate)}`,
+      `${pc.dim('acknowledged')} ${formatCount(acknowledged)} of ${formatCount(total)}, ` +
+        `${formatCount(made - acknowledged)} on their way`,
+      `${pc.dim('behind')}       ${this.#isBehind ? pc.red(lag) : lag}`,
+      `${pc.dim('tried again')}  ${formatCount(status.troubles)}`,
+    ].join('\n');
+    logUpdate(this.#block);
+  }
+
+  /** Writes a line above the block. */
+  above(line: string): void {
+    if (this.#block) logUpdate.clear();
+    this.#shell.err.write(`${line}\n`);
+    if (this.#block) logUpdate(this.#block);
+  }
+
+  done(status: LoadStatus, oracle: LoadOracle, oraclePath: string): void {
+    this.close();
+    const { elapsedMs, lagMsMax } = status;
+    const rate = elapsedMs > 0 ? Math.round((oracle.acknowledged * 1000) / elapsedMs) : 0;
+    const isHeld = lagMsMax <= BEHIND_MS && oracle.unknown === 0 && status.made === status.total;
+    if (this.#shell.json) {
+      const { acknowledged, unknown, contadas, rejeitadas, holds, not_because } = oracle;
+      const figures = { held: isHeld, rate, ...rounded(status), acknowledged, unknown };
+      const file = oraclePath === 'off' ? null : oraclePath;
+      return this.#json('done', {
+        ...figures,
+        contadas,
+        rejeitadas,
+        oracle: { file, holds, not_because },
+      });
+    }
+    this.#shell.out.write(`${this.#table(status, oracle, rate, isHeld)}\n`);
+    if (oraclePath !== 'off') this.#shell.err.write(`oracle: ${oraclePath}\n`);
+    for (const reason of oracle.not_because) {
+      this.#shell.err.write(`${pc.yellow('the oracle does not hold:')} ${reason}\n`);
+    }
+  }
+
+  #table(status: LoadStatus, oracle: LoadOracle, rate: number, isHeld: boolean): string {
+    const table = new Table({ style: { head: [], border: [] } });
+    const centavos = oracle.totais.reduce((sum, total) => sum + BigInt(total.centavos), 0n);
+    const rejected = Object.entries(oracle.rejeitadas);
+    const kept = isHeld ? pc.green('yes') : pc.red('no');
+    const rows: [string, string][] = [
+      ['rate kept', kept],
+      ['acknowledged', `${formatCount(oracle.acknowledged)} of ${formatCount(status.total)}`],
+      ['unknown', formatCount(oracle.unknown)],
+      ['mean rate', `${formatCount(rate)} sales/s over ${humanDurationMs(status.elapsedMs)}`],
+      ['behind at most', humanDurationMs(status.lagMsMax)],
+      ['tried again', formatCount(status.troubles)],
+      ['to be counted', `${formatCount(oracle.contadas)}, ${formatReais(centavos)}`],
+      ...rejected.map(([reason, n]): [string, string] => [
+        `to be rejected: ${reason}`,
+        formatCount(n),
+      ]),
+    ];
+    table.push(...rows);
+    return table.toString();
+  }
+
+  close(): void {
+    if (this.#block) logUpdate.done();
+    this.#block = '';
+  }
+
+  #json(code: string, fields: object): void {
+    const time = new Date().toISOString();
+    this.#shell.out.write(`${JSON.stringify({ level: 30, time, code, ...fields })}\n`);
+  }
+}
+
+/** Milliseconds and rates as whole numbers. */
+function rounded(status: LoadStatus): object {
+  return Object.fromEntries(
+    Object.entries(status).map(([name, value]) => [
+      name,
+      typeof value === 'number' ? Math.round(value) : value,
+    ]),
+  );
+}

@@ -1,0 +1,95 @@
+/**
+ * `vendaval load`: wires a load to the terminal, the signals and its oracle file. The oracle is
+ * written however the load ends; a failure is told after that.
+ */
+import { randomInt } from 'node:crypto';
+import type { Settings } from '../config/options.ts';
+import { EXIT, VendavalError } from '../lib/errors.ts';
+import type { LoadFormat } from '../load/load-protocol.ts';
+import { type LoadPlan, LoadRun } from '../load/load-run.ts';
+import { checkOraclePath, oracleOf, writeOracle } from '../load/oracle-file.ts';
+import { type GivenShares, type ProfileName, phasesOf } from '../load/profiles.ts';
+import { LoadView } from './load-view.ts';
+import { eventWriter, type Shell } from './shell.ts';
+
+const SEED_LIMIT = 2 ** 31;
+const TERMINAL_MS = 250;
+const JSON_MS = 1000;
+
+export interface LoadCommandOptions {
+  readonly profile: ProfileName;
+  readonly rate: number;
+  readonly durationMs: number;
+  /** 0 is as many as the profile makes. */
+  readonly count: number;
+  readonly seed?: number | undefined;
+  readonly format: LoadFormat;
+  readonly batchBytes: number;
+  /** The ones that were given; the others are the profile's. */
+  readonly shares: GivenShares;
+  /** A path, or "off". */
+  readonly oracle: string;
+}
+
+function checkShares(shares: GivenShares): void {
+  const { disorder = 0, late = 0, malformed = 0, poison = 0 } = shares;
+  if (disorder + late + malformed + poison <= 1) return;
+  throw new VendavalError('--disorder, --late, --malformed and --poison together are more than 1', {
+    code: 'E_CONFIG',
+    exitCode: EXIT.usage,
+    hint: 'Each is a share of all sales: 0.01 is one of a hundred.',
+  });
+}
+
+export async function runLoad(
+  settings: Settings,
+  options: LoadCommandOptions,
+  shell: Shell,
+): Promise<void> {
+  const { profile, shares, oracle: oraclePath, count, seed = randomInt(SEED_LIMIT) } = options;
+  checkShares(shares);
+  if (oraclePath !== 'off') checkOraclePath(oraclePath);
+  const plan: LoadPlan = {
+    brokers: settings.brokers,
+    topic: settings.topic,
+    phases: phasesOf(profile, shares),
+    rate: options.rate,
+    durationMs: options.durationMs,
+    countMax: count === 0 ? Number.MAX_SAFE_INTEGER : count,
+    seed,
+    format: options.format,
+    batchBytes: options.batchBytes,
+    threads: settings.threads,
+    rules: {
+      windowMs: settings.windowMs,
+      watermarkDelayMs: settings.watermarkDelayMs,
+      futureToleranceMs: settings.futureToleranceMs,
+      timeZone: settings.timeZone,
+      maxCategories: settings.maxCategories,
+    },
+  };
+  const view = new LoadView(shell, { profile, ...plan });
+  const onEvent = eventWriter(shell, (line) => view.above(line));
+  const run = new LoadRun(plan, {
+    started: (partitions, threads, total) => view.started(partitions, threads, total),
+    acknowledged: () => {},
+    trouble: (code, message) => onEvent({ level: 'warn', code, message }),
+  });
+  const show = () => {
+    const status = run.status();
+    const event = view.show(status);
+    if (event) onEvent(event);
+  };
+  const timer = setInterval(show, shell.json ? JSON_MS : TERMINAL_MS);
+  try {
+    const result = await run.run(shell.signal);
+    clearInterval(timer);
+    const oracle = oracleOf(settings.topic, plan.rules, result.outcomes, result.partitions);
+    if (oraclePath !== 'off') writeOracle(oraclePath, oracle);
+    view.done(result.status, oracle, oraclePath);
+    if (result.failure) throw result.failure;
+  } finally {
+    clearInterval(timer);
+    view.close();
+  }
+}
