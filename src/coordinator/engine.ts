@@ -313,7 +313,7 @@ export class Engine {
         this.#wake.abort();
         break;
       }
-      contents.set(owned, owned.drain());
+      contents.set(owned, owned.drain(this.#closer.times));
     }
     return contents;
   }

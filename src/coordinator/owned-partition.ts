@@ -12,8 +12,10 @@ import { LIVE } from '../state/layout.ts';
 import { readSnapshot } from '../state/partition-region.ts';
 import {
   firstTimelyWindow,
+  followedWatermarkMs,
   NO_EVENT_MS,
   NO_WATERMARK_MS,
+  type PartitionTime,
   pureWatermarkMs,
 } from '../window/watermark.ts';
 import type { TimeRules } from '../workers/lease-protocol.ts';
@@ -79,8 +81,12 @@ export class OwnedPartition {
     return isAtEnd && nowMs - this.durableAtMs >= idleIntervalMs;
   }
 
-  /** Takes the frozen delta and hands it back to the worker. */
-  drain(): CheckpointContent {
+  /**
+   * Takes the frozen delta and hands it back to the worker.
+   *
+   * @param times what all partitions' documents said last, by partition; empty when not read yet
+   */
+  drain(times: readonly (PartitionTime | null)[]): CheckpointContent {
     failPoint('before-drain');
     const { region } = this.lease;
     const delta = region.frozen;
@@ -101,7 +107,7 @@ export class OwnedPartition {
       nextOffset,
       lastBatch,
       maxEventMs,
-      closingWatermarkMs: this.#closingWatermarkMs(maxEventMs, snapshot.idleMs),
+      closingWatermarkMs: this.#closingWatermarkMs(maxEventMs, snapshot.idleMs, times),
       atEnd,
       counted,
       rejected,
@@ -126,9 +132,18 @@ export class OwnedPartition {
     this.#totals.forgetBefore(firstTimelyWindow(progress.maxEventMs, watermarkDelayMs, windowMs));
   }
 
-  #closingWatermarkMs(maxEventMs: number, idleMs: number): number {
+  #closingWatermarkMs(
+    maxEventMs: number,
+    idleMs: number,
+    times: readonly (PartitionTime | null)[],
+  ): number {
     if (maxEventMs === NO_EVENT_MS) return NO_WATERMARK_MS;
-    const watermarkMs = pureWatermarkMs(maxEventMs, this.#rules.watermarkDelayMs);
-    return Math.max(this.durable.closingWatermarkMs, Math.floor(watermarkMs + idleMs));
+    const { watermarkDelayMs } = this.#rules;
+    const others = times.filter((_, partition) => partition !== this.partition);
+    return Math.max(
+      this.durable.closingWatermarkMs,
+      Math.floor(pureWatermarkMs(maxEventMs, watermarkDelayMs) + idleMs),
+      idleMs >= watermarkDelayMs ? followedWatermarkMs(others, watermarkDelayMs) : NO_WATERMARK_MS,
+    );
   }
 }

@@ -82,6 +82,34 @@ export interface GlobalWatermark {
 }
 
 /**
+ * How far a partition that has been idle for the delay or longer may follow the others: to the
+ * least of those that are not so idle, or, when every one is, to the greatest. Without it, one
+ * whose last sale is old by the others' time would hold every window open for as long as that,
+ * after each start anew.
+ *
+ * @param others one entry for each other partition of the topic; null for a missing document
+ */
+export function followedWatermarkMs(
+  others: readonly (PartitionTime | null)[],
+  delayMs: number,
+): number {
+  let least = Number.POSITIVE_INFINITY;
+  let greatest = NO_WATERMARK_MS;
+  for (const time of others) {
+    if (time === null) return NO_WATERMARK_MS;
+    const { maxEventMs, closingWatermarkMs, atEnd } = time;
+    if (maxEventMs === NO_EVENT_MS) {
+      if (atEnd) continue;
+      return NO_WATERMARK_MS;
+    }
+    greatest = Math.max(greatest, closingWatermarkMs);
+    const isIdle = atEnd && closingWatermarkMs - pureWatermarkMs(maxEventMs, delayMs) >= delayMs;
+    if (!isIdle) least = Math.min(least, closingWatermarkMs);
+  }
+  return least === Number.POSITIVE_INFINITY ? greatest : least;
+}
+
+/**
  * The least closing watermark. A partition without a document holds everything back until its
  * owner has made one; one that never had an event follows the others if it is at the end of its
  * log, and holds everything back while it is not.

@@ -60,7 +60,7 @@ describe('OwnedPartition', () => {
       ...{ nextOffset: 13, maxEventMs: T, counted: 1, dictionaryCount: 2, atEnd: 1 },
       ...{ oldestRecordMs: T - 500, newestRecordMs: T - 20 },
     });
-    const { progress, updates, letters, hasNewCategories, arrivals } = owned.drain();
+    const { progress, updates, letters, hasNewCategories, arrivals } = owned.drain([]);
     expect(progress).toMatchObject({
       partition: 4,
       nextOffset: 13,
@@ -84,21 +84,48 @@ describe('OwnedPartition', () => {
   it('moves its closing watermark on with idle time, and never back', () => {
     const { owned, freeze } = setUp({ maxEventMs: T, closingWatermarkMs: T });
     freeze({ nextOffset: 10, maxEventMs: T, idleMs: 119_999.9 });
-    const first = owned.drain().progress;
+    const first = owned.drain([]).progress;
     expect(first.closingWatermarkMs).toBe(T);
     owned.settle(first, 2000);
     freeze({ nextOffset: 10, maxEventMs: T, idleMs: 130_000 });
-    const second = owned.drain().progress;
+    const second = owned.drain([]).progress;
     expect(second.closingWatermarkMs).toBe(T + 10_000);
     owned.settle(second, 3000);
     freeze({ nextOffset: 11, maxEventMs: T + 1, idleMs: 0 });
-    expect(owned.drain().progress.closingWatermarkMs).toBe(T + 10_000);
+    expect(owned.drain([]).progress.closingWatermarkMs).toBe(T + 10_000);
+  });
+
+  it('follows the others once it has been idle for the delay, and not before', () => {
+    const { owned, freeze } = setUp({
+      maxEventMs: T,
+      closingWatermarkMs: T - 120_000,
+      atEnd: true,
+    });
+    const hourMs = 3_600_000;
+    const other = {
+      maxEventMs: T + hourMs,
+      closingWatermarkMs: T + hourMs - 120_000,
+      atEnd: false,
+    };
+    const times = Array.from({ length: 6 }, (_, partition) => ({ ...other, partition }));
+    times[4] = { ...owned.durable };
+    freeze({ nextOffset: 10, maxEventMs: T, atEnd: 1, idleMs: 119_999 });
+    const before = owned.drain(times).progress;
+    expect(before.closingWatermarkMs).toBe(T - 1);
+    owned.settle(before, 2000);
+    freeze({ nextOffset: 10, maxEventMs: T, atEnd: 1, idleMs: 120_000 });
+    const after = owned.drain(times).progress;
+    expect(after.closingWatermarkMs).toBe(T + hourMs - 120_000);
+    owned.settle(after, 3000);
+    // Back with an older sale: it stands where it is, and goes on when it is idle again.
+    freeze({ nextOffset: 11, maxEventMs: T + 5, idleMs: 0 });
+    expect(owned.drain(times).progress.closingWatermarkMs).toBe(T + hourMs - 120_000);
   });
 
   it('has no closing watermark without an event, however long it is idle', () => {
     const { owned, freeze } = setUp();
     freeze({ nextOffset: 10, maxEventMs: NO_EVENT_MS, idleMs: 1e9, atEnd: 1 });
-    expect(owned.drain().progress.closingWatermarkMs).toBe(NO_WATERMARK_MS);
+    expect(owned.drain([]).progress.closingWatermarkMs).toBe(NO_WATERMARK_MS);
   });
 
   it('has news when offsets moved, when the end came or went, and once an interval while idle', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  followedWatermarkMs,
   globalWatermark,
   IdleTimer,
   NO_EVENT_MS,
@@ -126,5 +127,39 @@ describe('the global watermark', () => {
   it('takes an event at the very start of 1970 for an event', () => {
     const first = { partition: 0, maxEventMs: 0, closingWatermarkMs: -120_000, atEnd: false };
     expect(globalWatermark([first]).watermarkMs).toBe(-120_000);
+  });
+});
+
+describe('what an idle partition may follow', () => {
+  const T = 1_732_530_600_000;
+  const DELAY_MS = 120_000;
+  const at = (eventMs: number, idleMs: number, atEnd = true): PartitionTime => ({
+    partition: 0,
+    maxEventMs: eventMs,
+    closingWatermarkMs: eventMs - DELAY_MS + idleMs,
+    atEnd,
+  });
+  const silent = (atEnd: boolean): PartitionTime => ({
+    partition: 0,
+    maxEventMs: NO_EVENT_MS,
+    closingWatermarkMs: NO_WATERMARK_MS,
+    atEnd,
+  });
+
+  it.each<[string, (PartitionTime | null)[], number]>([
+    ['is the least of those that are not idle', [at(T, 0), at(T - 7, 9)], T - DELAY_MS],
+    ['passes over those that are idle for the delay', [at(T, 0), at(0, DELAY_MS)], T - DELAY_MS],
+    ['is the greatest when all are', [at(T, DELAY_MS), at(0, DELAY_MS)], T],
+    [
+      'counts one that has records to read as not idle, however far its watermark was before',
+      [at(T, 0), at(T - 9 * DELAY_MS, 2 * DELAY_MS, false)],
+      T - 8 * DELAY_MS,
+    ],
+    ['passes over those that never had an event', [at(T, 0), silent(true)], T - DELAY_MS],
+    ['is nothing while one of those has records to read', [at(T, 0), silent(false)], -Infinity],
+    ['is nothing while a document is missing', [at(T, 0), null], -Infinity],
+    ['is nothing without others', [], -Infinity],
+  ])('%s', (_, others, watermarkMs) => {
+    expect(followedWatermarkMs(others, DELAY_MS)).toBe(watermarkMs);
   });
 });
