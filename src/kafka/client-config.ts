@@ -1,5 +1,7 @@
 /** What every librdkafka client of ours is told, from the settings; one place for both sides. */
+
 import type { Settings } from '../config/options.ts';
+import { DEFAULT_TIMEOUTS } from './broker-socket.ts';
 
 export type KafkaClientOptions = Pick<Settings, 'brokers'>;
 
@@ -9,6 +11,8 @@ export function clientConfig(options: KafkaClientOptions): Record<string, unknow
     'metadata.broker.list': options.brokers,
     'socket.keepalive.enable': true,
     'socket.connection.setup.timeout.ms': 5000,
+    // A connection whose other end has gone without a word; 60 s would hold a checkpoint as long.
+    'socket.timeout.ms': DEFAULT_TIMEOUTS.silenceMs,
     'reconnect.backoff.ms': 100,
     'reconnect.backoff.max.ms': 5000,
     // New partitions must be seen well within the watermark delay.
