@@ -73,6 +73,10 @@ class Lane {
     this.#release = undefined;
   }
 
+  get isFaulty(): boolean {
+    return this.#release !== undefined || this.delayMs > 0 || Number.isFinite(this.bytesPerS);
+  }
+
   /** Until this way is not held. */
   passable(): Promise<void> {
     return this.#open;
@@ -85,6 +89,8 @@ export class FaultProxy {
   rule: Rule | undefined;
   /** Connections that were accepted, ever. */
   accepted = 0;
+  /** Connections and messages that a fault has struck. */
+  struck = 0;
   readonly #targetPort: number;
   readonly #framing: Framing | undefined;
   readonly #lanes: Readonly<Record<Way, Lane>> = { up: new Lane(), down: new Lane() };
@@ -127,7 +133,14 @@ export class FaultProxy {
 
   /** Resets every connection; new ones are welcome. */
   reset(): void {
+    this.struck += this.#links.size;
     for (const link of this.#links) link.reset();
+  }
+
+  /** Connections that are open now stay so and never pass anything again; new ones are welcome. */
+  strand(): void {
+    this.struck += this.#links.size;
+    for (const link of this.#links) link.strand();
   }
 
   /** Connections stay open, new ones too, and pass nothing; healed, they pass on what they held. */
@@ -172,10 +185,13 @@ export class FaultProxy {
     try {
       for await (const chunk of from as AsyncIterable<Buffer>) {
         for (const bytes of splitter ? splitter.split(chunk) : [chunk]) {
+          if (lane.isFaulty) this.struck++;
           await Promise.race([lane.passable(), link.ended]);
+          if (link.isStranded) await link.ended;
           if (link.signal.aborted) return;
           if (lane.delayMs > 0) await sleep(lane.delayMs, link.signal);
           const verdict = this.rule?.({ bytes, way, link: number }) ?? 'pass';
+          if (verdict !== 'pass') this.struck++;
           await pass(bytes, verdict, to, lane, link);
         }
       }
@@ -221,6 +237,7 @@ class Link {
   readonly near: Socket;
   readonly far: Socket;
   readonly ended: Promise<void>;
+  isStranded = false;
   readonly #over = new AbortController();
 
   constructor(near: Socket, far: Socket) {
@@ -240,6 +257,10 @@ class Link {
   /** Aborted when both sides are over. */
   get signal(): AbortSignal {
     return this.#over.signal;
+  }
+
+  strand(): void {
+    this.isStranded = true;
   }
 
   reset(): void {

@@ -9,12 +9,14 @@ import type {} from 'vitest';
 import type { TestProject } from 'vitest/node';
 import { VendavalError } from '../../src/lib/errors.ts';
 import { startEmbeddedDatabase } from '../../src/mongo/embedded-database.ts';
-import { startKafkaBroker } from './kafka-broker.ts';
+import { type ProxiedListener, startKafkaBroker } from './kafka-broker.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
     /** host:port of the shared broker. */
     kafkaBrokers: string;
+    /** Its listener for one proxy at a time. */
+    kafkaProxied: ProxiedListener;
     /** Of the shared database, with no user. */
     mongoUrl: string;
   }
@@ -23,7 +25,7 @@ declare module 'vitest' {
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const onStep = (step: string) => console.error(`[servers] ${step}`);
   const started = await Promise.allSettled([
-    startKafkaBroker({ onStep }),
+    startKafkaBroker({ onStep, proxied: true }),
     startEmbeddedDatabase({ onStep }),
   ]);
   const stopAll = async () => {
@@ -33,6 +35,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const [broker, database] = started;
   if (broker.status === 'fulfilled' && database.status === 'fulfilled') {
     project.provide('kafkaBrokers', broker.value.brokers);
+    project.provide('kafkaProxied', broker.value.proxied!);
     project.provide('mongoUrl', database.value.url);
     return stopAll;
   }

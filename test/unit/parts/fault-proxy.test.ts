@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { describe, expect, it, type TestContext } from 'vitest';
 import { BOTH_WAYS, FaultProxy, MONGO_FRAMING } from '../../parts/fault-proxy.ts';
-import { forReplies, readRequest } from '../../parts/mongo-messages.ts';
+import { forReplies, MONGO, type MongoRequest } from '../../parts/proxied-requests.ts';
 
 /** As MongoDB frames it: a length that counts itself, request id, what it answers, OP_MSG. */
 function message(requestId: number, responseTo: number, body: string): Buffer {
@@ -128,34 +128,42 @@ describe('the fault proxy', () => {
 
   it('drops, tears and replaces the replies to the requests that it is told', async (t) => {
     const proxy = await start(t);
-    const isUpdate = ({ command, collection }: { command: string; collection: string }) =>
+    const isUpdate = ({ command, collection }: MongoRequest) =>
       command === 'update' && collection === 'totals';
     const { socket, text } = await client(t, proxy.port);
-    proxy.rule = forReplies(isUpdate, () => 'drop');
+    proxy.rule = forReplies(MONGO, isUpdate, () => 'drop');
     socket.write(message(1, 0, 'update'));
     socket.write(message(2, 0, 'find'));
     await polled(text).toContain('find');
     expect(text()).not.toContain('update');
-    proxy.rule = forReplies(isUpdate, ({ bytes }) => ({ instead: bytes.fill(1, 40) }));
+    proxy.rule = forReplies(MONGO, isUpdate, ({ bytes }) => ({ instead: bytes.fill(1, 40) }));
     socket.write(message(3, 0, 'update'));
     await polled(text).toContain('\x01\x01\x01');
-    proxy.rule = forReplies(isUpdate, () => 'tear');
+    proxy.rule = forReplies(MONGO, isUpdate, () => 'tear');
     const torn = await client(t, proxy.port);
     torn.socket.write(message(4, 0, 'update'));
     // A kernel may tell of the reset as an end when there was something left to read.
     expect(await torn.closed).toMatch(/ECONNRESET|no error/);
     expect(torn.text()).toHaveLength(message(4, 0, 'update').length >> 1);
     expect(torn.text()).not.toContain('totals');
-    proxy.rule = forReplies(isUpdate, () => 'reset');
+    proxy.rule = forReplies(MONGO, isUpdate, () => 'reset');
     const reset = await client(t, proxy.port);
     reset.socket.write(message(5, 0, 'update'));
     expect(await reset.closed).toBe('ECONNRESET');
     expect(reset.text()).toBe('');
   });
 
-  it('knows the command and collection of a request', () => {
-    const bytes = message(9, 0, 'update');
-    const request = { id: '3/9', command: 'update', collection: 'totals' };
-    expect(readRequest({ bytes, way: 'up', link: 3 })).toEqual(request);
+  it('strands the connections there are, and passes new ones', async (t) => {
+    const proxy = await start(t);
+    const old = await client(t, proxy.port);
+    await polled(() => proxy.open).toBe(1);
+    proxy.strand();
+    const young = await client(t, proxy.port);
+    for (const { socket } of [old, young]) socket.write(message(1, 0, 'ping'));
+    await polled(young.text).toContain('ping');
+    await proxy.heal();
+    await aWhile();
+    expect(old.text()).toBe('');
+    expect(proxy.struck).toBe(1);
   });
 });
