@@ -39,6 +39,8 @@ exec java "$@" 3<&- </dev/null
 
 export interface KafkaBrokerOptions {
   readonly heapMb?: number;
+  /** Of Kafka; the usual one by default. At least 3.3, the first that needs no ZooKeeper. */
+  readonly version?: string;
   /** Server properties that win over the ones set here. */
   readonly properties?: Readonly<Record<string, string>>;
   /** A second listener, which tells its clients to use another port: a proxy's. */
@@ -85,7 +87,8 @@ function properties(layout: Layout, own: Readonly<Record<string, string>>): stri
   const controller = `CONTROLLER://127.0.0.1:${layout.controllerPort}`;
   const proxied = (port: number | undefined) =>
     port === undefined ? [] : [`PROXIED://127.0.0.1:${port}`];
-  const all: Record<string, string> = {
+  return propertiesText({
+    ...COMMON_PROPERTIES,
     'process.roles': 'broker,controller',
     'node.id': '1',
     'controller.quorum.voters': `1@127.0.0.1:${layout.controllerPort}`,
@@ -95,42 +98,60 @@ function properties(layout: Layout, own: Readonly<Record<string, string>>): stri
     'inter.broker.listener.name': 'PLAINTEXT',
     'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT',
     'log.dirs': join(layout.folder, 'data'),
-    'auto.create.topics.enable': 'false',
-    'default.replication.factor': '1',
-    'offsets.topic.replication.factor': '1',
-    'offsets.topic.num.partitions': '3',
-    'transaction.state.log.replication.factor': '1',
-    'transaction.state.log.min.isr': '1',
-    'transaction.state.log.num.partitions': '3',
-    'group.initial.rebalance.delay.ms': '0',
-    'log.retention.ms': '-1',
-    'log.message.timestamp.after.max.ms': INT64_MAX,
-    'log.message.timestamp.before.max.ms': INT64_MAX,
-    // A killed broker may register again only when its session is over: 9 s by default.
-    'broker.session.timeout.ms': '4000',
-    'broker.heartbeat.interval.ms': '500',
-    // The default, 128 MiB, is a quarter of the heap for topics that are never compacted.
-    'log.cleaner.dedupe.buffer.size': '16777216',
+    ...KRAFT_PROPERTIES,
     ...own,
-  };
+  });
+}
+
+/** What every broker of ours has, of any version. */
+export const COMMON_PROPERTIES: Readonly<Record<string, string>> = {
+  'auto.create.topics.enable': 'false',
+  'default.replication.factor': '1',
+  'offsets.topic.replication.factor': '1',
+  'offsets.topic.num.partitions': '3',
+  'transaction.state.log.replication.factor': '1',
+  'transaction.state.log.min.isr': '1',
+  'transaction.state.log.num.partitions': '3',
+  'group.initial.rebalance.delay.ms': '0',
+  'log.retention.ms': '-1',
+  // The default, 128 MiB, is a quarter of the heap for topics that are never compacted.
+  'log.cleaner.dedupe.buffer.size': '16777216',
+};
+
+export const KRAFT_PROPERTIES: Readonly<Record<string, string>> = {
+  'log.message.timestamp.after.max.ms': INT64_MAX,
+  'log.message.timestamp.before.max.ms': INT64_MAX,
+  // A killed broker may register again only when its session is over: 9 s by default.
+  'broker.session.timeout.ms': '4000',
+  'broker.heartbeat.interval.ms': '500',
+};
+
+export function propertiesText(all: Readonly<Record<string, string>>): string {
   return Object.entries(all)
     .map(([name, value]) => `${name}=${value}\n`)
     .join('');
 }
 
-function brokerError(what: string, log: string): VendavalError {
+export function brokerError(what: string, log: string): VendavalError {
   return new VendavalError(`The Kafka broker ${what}; it last said:\n${log || '(nothing)'}`, {
     code: 'E_TEST_BROKER',
     retryable: true,
   });
 }
 
-async function format(layout: Layout): Promise<void> {
-  // Kafka's ids are 16 bytes in URL-safe base 64. The first is 0, since an id that starts with a
-  // dash would be taken for an option.
-  const id = Buffer.from([0, ...randomBytes(15)]).toString('base64url');
-  const tool = ['kafka.tools.StorageTool', 'format', '-t', id, '-c', layout.config];
-  const java = ['-Xmx256m', '-XX:TieredStopAtLevel=1', '-cp', layout.classPath];
+/**
+ * Kafka's ids are 16 bytes in URL-safe base 64. The first is 0, since an id that starts with a
+ * dash would be taken for an option.
+ */
+export const newClusterId = () => Buffer.from([0, ...randomBytes(15)]).toString('base64url');
+
+export async function formatStorage(
+  classPath: string,
+  config: string,
+  clusterId: string,
+): Promise<void> {
+  const tool = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', config];
+  const java = ['-Xmx256m', '-XX:TieredStopAtLevel=1', '-cp', classPath];
   const logging = '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn';
   const result = await runToEnd('java', [...java, logging, ...tool], {
     timeLimitMs: FORMAT_LIMIT_MS,
@@ -138,8 +159,12 @@ async function format(layout: Layout): Promise<void> {
   if (result.code !== 0) throw brokerError('could not format its storage', result.tail);
 }
 
-/** Until it names itself as the broker and controller of its cluster. */
-async function answersMetadata(server: ServerProcess, port: number): Promise<boolean> {
+/** Until it names a controller, and so many brokers as are in its cluster. */
+export async function answersMetadata(
+  server: ServerProcess,
+  port: number,
+  brokerCount = 1,
+): Promise<boolean> {
   const deadline = performance.now() + START_LIMIT_MS;
   if (!(await server.listensOn(port, START_LIMIT_MS))) return false;
   const admin = kafkaClient(`127.0.0.1:${port}`).admin();
@@ -149,7 +174,7 @@ async function answersMetadata(server: ServerProcess, port: number): Promise<boo
         .connect()
         .then(() => admin.describeCluster())
         .catch(() => undefined);
-      if (cluster?.brokers.length === 1 && cluster.controller !== null) return true;
+      if (cluster?.brokers.length === brokerCount && cluster.controller !== null) return true;
       await sleep(METADATA_POLL_MS);
     }
     return false;
@@ -159,6 +184,19 @@ async function answersMetadata(server: ServerProcess, port: number): Promise<boo
 }
 
 async function launch(layout: Layout): Promise<ServerProcess> {
+  const server = await startJava(layout, 'kafka.Kafka', layout.config);
+  if (await answersMetadata(server, layout.port)) return server;
+  const error = brokerError(`did not start (${server.ending})`, server.tail.text(SHOWN_LOG_LINES));
+  await server.end('SIGKILL');
+  throw error;
+}
+
+/** A Java program of Kafka's, which ends with this process, and its folder with it. */
+export function startJava(
+  layout: { readonly folder: string; readonly classPath: string; readonly heapMb: number },
+  mainClass: string,
+  config: string,
+): Promise<ServerProcess> {
   const java = [
     `-Xmx${layout.heapMb}m`,
     // One collector thread and few compiler threads: the machine's cores are the tests'.
@@ -167,16 +205,11 @@ async function launch(layout: Layout): Promise<ServerProcess> {
     '-Djava.net.preferIPv4Stack=true',
     '-cp',
     layout.classPath,
-    'kafka.Kafka',
-    layout.config,
+    mainClass,
+    config,
   ];
-  const server = await ServerProcess.start('sh', ['-c', GUARD, layout.folder, ...java], {
-    cwd: layout.folder,
-  });
-  if (await answersMetadata(server, layout.port)) return server;
-  const error = brokerError(`did not start (${server.ending})`, server.tail.text(SHOWN_LOG_LINES));
-  await server.end('SIGKILL');
-  throw error;
+  const { folder: cwd } = layout;
+  return ServerProcess.start('sh', ['-c', GUARD, cwd, ...java], { cwd });
 }
 
 async function layOut(classPath: string, options: KafkaBrokerOptions): Promise<Layout> {
@@ -194,12 +227,12 @@ async function layOut(classPath: string, options: KafkaBrokerOptions): Promise<L
 
 /** About 4 s, and 3 s more for the download the first time. */
 export async function startKafkaBroker(options: KafkaBrokerOptions = {}): Promise<KafkaBroker> {
-  const classPath = await kafkaClassPath(options.onStep);
+  const classPath = await kafkaClassPath(options.onStep, options.version);
   options.onStep?.('Starting a Kafka broker');
   for (let attempt = 1; ; attempt++) {
     const layout = await layOut(classPath, options);
     try {
-      await format(layout);
+      await formatStorage(layout.classPath, layout.config, newClusterId());
       return handleOf(layout, await launch(layout));
     } catch (error) {
       await rm(layout.folder, { recursive: true, force: true });

@@ -43,14 +43,22 @@ async function checkJava(): Promise<void> {
   if (Number(version) < JAVA_MIN) throw missing(`this java is version ${version}`, packages);
 }
 
-/** The class path of the broker, absolute. About 3 s the first time, 0.2 s after that. */
-export async function kafkaClassPath(onStep?: (step: string) => void): Promise<string> {
+/**
+ * The class path of the broker, absolute. About 3 s the first time, 0.2 s after that.
+ *
+ * @param version of Kafka; that of the pom by default
+ */
+export async function kafkaClassPath(
+  onStep?: (step: string) => void,
+  version?: string,
+): Promise<string> {
   await checkJava();
   const digest = createHash('sha256')
     .update(await readFile(POM))
     .digest('hex')
     .slice(0, 12);
-  const folder = join(cacheFolder(), `kafka-jars-${digest}`);
+  const name = version === undefined ? digest : `${version}-${digest}`;
+  const folder = join(cacheFolder(), `kafka-jars-${name}`);
   const classPath = join(folder, '*');
   if (
     await access(folder).then(
@@ -65,7 +73,10 @@ export async function kafkaClassPath(onStep?: (step: string) => void): Promise<s
   onStep?.(`Downloading the Kafka broker with Maven into ${folder} (first time only)`);
   const result = await run(
     'mvn',
-    ['-B', '-q', '-f', POM, 'dependency:copy-dependencies', `-DoutputDirectory=${own}`],
+    [
+      ...['-B', '-q', '-f', POM, 'dependency:copy-dependencies', `-DoutputDirectory=${own}`],
+      ...(version === undefined ? [] : [`-Dkafka.version=${version}`]),
+    ],
     DOWNLOAD_LIMIT_MS,
   );
   if (result === null) throw missing('there is no mvn', 'Apache Maven (Debian: maven)');
