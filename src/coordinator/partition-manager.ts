@@ -222,7 +222,14 @@ export class PartitionManager {
       leaderWanted: () => context.leaderWanted(),
       replicaWanted: (brokerId) => {
         const { owned } = this.#tenures.get(partition) ?? {};
-        owned?.lease.setReplica(brokerId, context.replicaOf(partition, brokerId));
+        const place = context.replicaOf(partition, brokerId);
+        owned?.lease.setReplica(brokerId, place);
+        if (!place) return;
+        const where = `broker ${brokerId} at ${place.host}:${place.port}`;
+        context.info(
+          'replica',
+          `partition ${partition} is read from ${where}, its nearest replica`,
+        );
       },
       trouble: (code, message) => context.trouble(code, `partition ${partition}: ${message}`),
     };

@@ -20,6 +20,7 @@ const SELECTION_LIMIT_MS = 5000;
 export interface SceneOptions {
   readonly partitions?: number;
   readonly configs?: Readonly<Record<string, string>>;
+  readonly replicas?: readonly number[];
   readonly rules?: Partial<OracleRules>;
   readonly brokers?: string;
   readonly mongoUrl?: string;
@@ -62,10 +63,11 @@ export class Scene {
   }
 
   static async make(test: Ending, options: SceneOptions = {}): Promise<Scene> {
-    const { partitions, configs } = options;
+    const { partitions, configs, replicas } = options;
     const topic = await createTopic(options.brokers ?? inject('kafkaBrokers'), uniqueName(), {
       ...(partitions === undefined ? {} : { partitions }),
       ...(configs === undefined ? {} : { configs }),
+      ...(replicas === undefined ? {} : { replicas }),
     });
     const client = new MongoClient(options.mongoUrl ?? inject('mongoUrl'), {
       serverSelectionTimeoutMS: SELECTION_LIMIT_MS,

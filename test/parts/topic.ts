@@ -80,23 +80,38 @@ async function hasLeaders(
   return found.length === count && found.every(({ leader }) => leader >= 0);
 }
 
+export interface TopicOptions {
+  readonly partitions?: number;
+  readonly configs?: Readonly<Record<string, string>>;
+  /** Brokers that hold each partition, its leader first. */
+  readonly replicas?: readonly number[];
+}
+
 /** Makes a topic and waits for its leaders. Returns its name. */
 export async function createTopic(
   brokers: string,
   topic: string,
-  options: { partitions?: number; configs?: Readonly<Record<string, string>> } = {},
+  options: TopicOptions = {},
 ): Promise<string> {
   const configEntries = Object.entries(options.configs ?? {}).map(([name, value]) => ({
     name,
     value,
   }));
-  const partitions = options.partitions ?? 3;
+  const { partitions = 3, replicas } = options;
+  const shape = replicas
+    ? {
+        replicaAssignment: Array.from({ length: partitions }, (_, partition) => ({
+          partition,
+          replicas: [...replicas],
+        })),
+      }
+    : { numPartitions: partitions, replicationFactor: 1 };
   await withAdmin(brokers, async (admin) => {
     await admin.createTopics({
       // kafkajs would give up on a broker that has not heard of the new topic yet.
       waitForLeaders: false,
       timeout: LIMIT_MS,
-      topics: [{ topic, numPartitions: partitions, replicationFactor: 1, configEntries }],
+      topics: [{ topic, ...shape, configEntries }],
     });
     const deadline = performance.now() + LIMIT_MS;
     while (!(await hasLeaders(admin, topic, partitions))) {
