@@ -172,14 +172,15 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 data-loss guard, 4 verify found a diffe
     .option('--poison <share>', 'share of sales of a day that has not come', share)
     .option('--batch-bytes <n>', 'greatest record batch', number(32_768, 2 ** 26, true), 524_288)
     .option('--oracle <file>', 'where to write what must come out, or off', 'load-oracle.json')
+    .option('--check', 'watch the engine count it, and compare the database with the oracle', false)
     .action(
       action(async ({ settings }, shell, own) => {
         const { runLoad } = await import('./commands/load.ts');
         const { profile, rate, duration: durationMs, count, format, seed } = own;
-        const { hot, disorder, late, malformed, poison, batchBytes, oracle } = own;
+        const { hot, disorder, late, malformed, poison, batchBytes, oracle, check } = own;
         const shares = { hot, disorder, late, malformed, poison };
-        const load = { profile, rate, durationMs, count, format, seed, shares, batchBytes, oracle };
-        await runLoad(settings, load, shell);
+        const size = { profile, rate, durationMs, count, format, seed, batchBytes };
+        return runLoad(settings, { ...size, shares, oracle, check }, shell);
       }),
     );
 

@@ -7,11 +7,15 @@ import logUpdate from 'log-update';
 import type { EngineEvent } from '../coordinator/engine-events.ts';
 import { formatCount, formatReais, humanDurationMs } from '../lib/units.ts';
 import type { LoadStatus } from '../load/load-run.ts';
+import type { Percentiles } from '../load/ms-histogram.ts';
 import type { LoadOracle } from '../load/oracle-file.ts';
+import type { VisibilityFigures } from '../load/visibility.ts';
 import { outColour as pc } from './colour.ts';
+import type { CheckResult } from './load-check.ts';
 import type { Shell } from './shell.ts';
 
 const BAR_CELLS = 30;
+const DIFFERENCES_SHOWN = 20;
 /** More than this behind its schedule, a load is not what it says it is. */
 export const BEHIND_MS = 1000;
 /** From here on it is again. */
@@ -53,14 +57,19 @@ export class LoadView {
     );
   }
 
-  /** @returns what is worth a line of its own */
-  show(status: LoadStatus): EngineEvent | null {
+  /**
+   * @param visible when the database is watched
+   * @returns what is worth a line of its own
+   */
+  show(status: LoadStatus, visible: VisibilityFigures | null): EngineEvent | null {
     const { acknowledged, elapsedMs } = status;
     const passedMs = elapsedMs - this.#last.elapsedMs;
     if (passedMs > 0) this.#rate = ((acknowledged - this.#last.acknowledged) * 1000) / passedMs;
     this.#last = { acknowledged, elapsedMs };
-    if (this.#shell.json) this.#json('load', { rate: Math.round(this.#rate), ...rounded(status) });
-    else if (elapsedMs > 0) this.#draw(status);
+    if (this.#shell.json) {
+      const watched = visible ? { visible: visibleFields(visible) } : {};
+      this.#json('load', { rate: Math.round(this.#rate), ...rounded(status), ...watched });
+    } else if (elapsedMs > 0) this.#draw(status, visible);
     return this.#judgeLag(status.lagMs);
   }
 
@@ -77,7 +86,7 @@ export class LoadView {
     return null;
   }
 
-  #draw(status: LoadStatus): void {
+  #draw(status: LoadStatus, visible: VisibilityFigures | null): void {
     const { acknowledged, made, total, elapsedMs, phase, targetRate, lagMs, lagMsMax } = status;
     const share = total === 0 ? 1 : acknowledged / total;
     const cells = Math.floor(share * BAR_CELLS);
@@ -91,6 +100,7 @@ export class LoadView {
         `${formatCount(made - acknowledged)} on their way`,
       `${pc.dim('behind')}       ${this.#isBehind ? pc.red(lag) : lag}`,
       `${pc.dim('tried again')}  ${formatCount(status.troubles)}`,
+      ...(visible ? [`${pc.dim('visible')}      ${visibleText(visible)}`] : []),
     ].join('\n');
     logUpdate(this.#block);
   }
@@ -147,6 +157,25 @@ export class LoadView {
     return table.toString();
   }
 
+  /** The database against the oracle. */
+  checked({ differences, figures }: CheckResult): void {
+    const isExact = differences.length === 0;
+    if (this.#shell.json) {
+      const shown = differences.slice(0, DIFFERENCES_SHOWN);
+      const count = differences.length;
+      const fields = { exact: isExact, differences: count, shown, visible: visibleFields(figures) };
+      return this.#json('checked', fields);
+    }
+    const { out } = this.#shell;
+    out.write(`visible in the database: ${visibleText(figures)}\n`);
+    if (isExact) {
+      out.write(`${pc.green('exact')}: every total and counter is what the oracle says\n`);
+      return;
+    }
+    out.write(`${pc.red('not exact')}: ${formatCount(differences.length)} differences\n`);
+    for (const text of differences.slice(0, DIFFERENCES_SHOWN)) out.write(`  ${text}\n`);
+  }
+
   close(): void {
     if (this.#block) logUpdate.done();
     this.#block = '';
@@ -157,6 +186,22 @@ export class LoadView {
     this.#shell.out.write(`${JSON.stringify({ level: 30, time, code, ...fields })}\n`);
   }
 }
+
+/** From the handing to the socket, and from when a sale was due. */
+function visibleText({ sinceSent, sinceDue, notVisible }: VisibilityFigures): string {
+  if (!sinceSent || !sinceDue) return 'nothing yet';
+  const text = ({ p50, p99, p999 }: Percentiles) =>
+    [p50, p99, p999].map((ms) => humanDurationMs(ms)).join(', ');
+  const left = notVisible > 0 ? `; not yet: ${formatCount(notVisible)}` : '';
+  return `${text(sinceSent)} after sending (p50, p99, p99.9), ${text(sinceDue)} after due${left}`;
+}
+
+function visibleFields({ visible, notVisible, sinceSent, sinceDue }: VisibilityFigures): object {
+  const times = { sinceSentMs: wholeMs(sinceSent), sinceDueMs: wholeMs(sinceDue) };
+  return { sales: Math.round(visible), notVisible, ...times };
+}
+
+const wholeMs = (times: Percentiles | null) => times && { ...times, max: Math.round(times.max) };
 
 /** Milliseconds and rates as whole numbers. */
 function rounded(status: LoadStatus): object {

@@ -4,11 +4,12 @@
  */
 import { randomInt } from 'node:crypto';
 import type { Settings } from '../config/options.ts';
-import { EXIT, VendavalError } from '../lib/errors.ts';
+import { EXIT, type ExitCode, VendavalError } from '../lib/errors.ts';
 import type { LoadFormat } from '../load/load-protocol.ts';
 import { type LoadPlan, LoadRun } from '../load/load-run.ts';
 import { checkOraclePath, oracleOf, writeOracle } from '../load/oracle-file.ts';
 import { type GivenShares, type ProfileName, phasesOf } from '../load/profiles.ts';
+import { LoadCheck } from './load-check.ts';
 import { LoadView } from './load-view.ts';
 import { eventWriter, type Shell } from './shell.ts';
 
@@ -29,6 +30,8 @@ export interface LoadCommandOptions {
   readonly shares: GivenShares;
   /** A path, or "off". */
   readonly oracle: string;
+  /** Also watches the database, and compares it with the oracle at the end. */
+  readonly check: boolean;
 }
 
 function checkShares(shares: GivenShares): void {
@@ -45,7 +48,7 @@ export async function runLoad(
   settings: Settings,
   options: LoadCommandOptions,
   shell: Shell,
-): Promise<void> {
+): Promise<ExitCode> {
   const { profile, shares, oracle: oraclePath, count, seed = randomInt(SEED_LIMIT) } = options;
   checkShares(shares);
   if (oraclePath !== 'off') checkOraclePath(oraclePath);
@@ -70,14 +73,18 @@ export async function runLoad(
   };
   const view = new LoadView(shell, { profile, ...plan });
   const onEvent = eventWriter(shell, (line) => view.above(line));
+  const trouble = (code: string, message: string) => onEvent({ level: 'warn', code, message });
+  const check = options.check ? await LoadCheck.open(settings, trouble) : null;
   const run = new LoadRun(plan, {
-    started: (partitions, threads, total) => view.started(partitions, threads, total),
-    acknowledged: () => {},
-    trouble: (code, message) => onEvent({ level: 'warn', code, message }),
+    started(partitions, threads, total) {
+      view.started(partitions, threads, total);
+      check?.start(partitions);
+    },
+    acknowledged: (batches) => check?.acknowledged(batches),
+    trouble,
   });
   const show = () => {
-    const status = run.status();
-    const event = view.show(status);
+    const event = view.show(run.status(), check?.figures() ?? null);
     if (event) onEvent(event);
   };
   const timer = setInterval(show, shell.json ? JSON_MS : TERMINAL_MS);
@@ -88,8 +95,13 @@ export async function runLoad(
     if (oraclePath !== 'off') writeOracle(oraclePath, oracle);
     view.done(result.status, oracle, oraclePath);
     if (result.failure) throw result.failure;
+    if (!check) return EXIT.done;
+    const found = await check.finish(oracle, shell.signal);
+    view.checked(found);
+    return found.differences.length === 0 ? EXIT.done : EXIT.verifyDifference;
   } finally {
     clearInterval(timer);
     view.close();
+    await check?.close();
   }
 }

@@ -199,3 +199,33 @@ test('wrong flags are refused before anything is sent', async (t) => {
     expect(process.stderr).toContain(text);
   }
 });
+
+test('a checked load is exact beside a live engine, and says how soon its sales were visible', async (t) => {
+  const scene = await Scene.make(t);
+  const engine = scene.engine();
+  await engine.says('engine-started');
+  const args = ['--rate', '5000', '--duration', '4s', '--check', ...TROUBLE];
+  const database = ['--mongo', scene.mongoUrl, '--database', scene.db.databaseName];
+  const { process } = load(t, scene.brokers, scene.topic, [...args, ...database]);
+  await process.endsWell();
+  const sales = Number(process.done!.acknowledged);
+  const checked = process.lines.find(({ code }) => code === 'checked')!;
+  expect(checked).toMatchObject({ exact: true, differences: 0, visible: { sales, notVisible: 0 } });
+  const { sinceSentMs, sinceDueMs } = checked.visible as Record<string, { p50: number }>;
+  expect(sinceSentMs.p50).toBeGreaterThan(0);
+  expect(sinceDueMs.p50).toBeGreaterThanOrEqual(sinceSentMs.p50);
+});
+
+test('a checked load ends with 4 when the engine judges by other rules', async (t) => {
+  const scene = await Scene.make(t);
+  const engine = scene.engine();
+  await engine.says('engine-started');
+  const args = ['--profile', 'constant', '--rate', '5000', '--duration', '2s', '--check'];
+  const late = ['--late', '0.2', '--watermark-delay', '1s'];
+  const database = ['--mongo', scene.mongoUrl, '--database', scene.db.databaseName];
+  const { process } = load(t, scene.brokers, scene.topic, [...args, ...late, ...database]);
+  expect((await process.end()).code).toBe(4);
+  const checked = process.lines.find(({ code }) => code === 'checked')!;
+  expect(checked.exact).toBe(false);
+  expect(checked.shown).toEqual(expect.arrayContaining([expect.stringMatching(/rejeitadas/)]));
+});

@@ -45,8 +45,8 @@ describe('the lines of a load in a pipe', () => {
   it('say what it does, its rate since the line before, and how it stands', () => {
     const { view: shown, lines } = view(true);
     shown.started(3, 2, 60_000);
-    shown.show(STATUS);
-    shown.show({ ...STATUS, elapsedMs: 2000.4, acknowledged: 2500 });
+    shown.show(STATUS, null);
+    shown.show({ ...STATUS, elapsedMs: 2000.4, acknowledged: 2500 }, null);
     const [started, first, second] = lines().map((line) => JSON.parse(line));
     expect(started).toMatchObject({ code: 'load-started', partitions: 3, threads: 2, seed: 7 });
     expect(first).toMatchObject({ code: 'load', acknowledged: 1000, elapsedMs: 1000, lagMs: 12 });
@@ -68,7 +68,7 @@ describe('the lines of a load in a pipe', () => {
 
 it('a load that falls behind says so once, and again when it has caught up', () => {
   const { view: shown } = view(true);
-  const at = (lagMs: number) => shown.show({ ...STATUS, lagMs })?.code;
+  const at = (lagMs: number) => shown.show({ ...STATUS, lagMs }, null)?.code;
   expect([10, 999, 1001, 5000, 300, 200, 100, 1500].map(at)).toEqual([
     ...[undefined, undefined, 'load-behind', undefined, undefined, 'load-caught-up'],
     ...[undefined, 'load-behind'],
