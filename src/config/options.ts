@@ -244,6 +244,18 @@ export const OPTIONS = {
     parse: wholeNumber(1, 50_000),
     format: String,
   }),
+  onCorrupt: option<'stop' | 'skip'>({
+    flag: '--on-corrupt',
+    argument: 'stop|skip',
+    env: 'ON_CORRUPT',
+    defaultText: 'stop',
+    text: 'at a batch that cannot be read: stop, or pass over its offsets',
+    parse: (value) => {
+      if (value !== 'stop' && value !== 'skip') throw new Error('expected stop or skip');
+      return value;
+    },
+    format: same,
+  }),
   flushIntervalMs: option({
     flag: '--flush-interval',
     argument: 'duration',

@@ -8,7 +8,7 @@ import { endsBefore, sleep, systemClock } from '../lib/clock.ts';
 import type { CommitPermit } from '../lib/commit-permit.ts';
 import { messageOf, VendavalError } from '../lib/errors.ts';
 import { type MongoConnection, mongoError } from '../mongo/connection.ts';
-import { ProgressStore } from '../mongo/progress-store.ts';
+import { type Progress, ProgressStore } from '../mongo/progress-store.ts';
 import { TotalsStore } from '../mongo/totals-store.ts';
 import { LIVE } from '../state/layout.ts';
 import { OrphanWatch } from './adoption.ts';
@@ -22,6 +22,7 @@ import { PartitionManager } from './partition-manager.ts';
 import { partitionStatus } from './partition-status.ts';
 import { recoverPartition } from './recovery.ts';
 import { type RunSummary, RunTally } from './run-tally.ts';
+import { skipLetter } from './skip-letter.ts';
 import { WindowCloser } from './window-closer.ts';
 
 /** How often the watermark of an idle partition is written, and other processes' are read. */
@@ -205,19 +206,26 @@ export class Engine {
       rules: settings,
       categoryLimit: settings.maxCategories,
       rack: settings.rack,
+      onCorrupt: settings.onCorrupt,
       threads: this.#threads,
       limits: outside.limits,
       partitionCount: () => this.#topic.partitionCount,
       leaderOf: (partition) => this.#topic.leaderOf(partition),
       replicaOf: (partition, brokerId) => this.#topic.replicaOf(partition, brokerId),
-      recover: (partition) =>
-        recoverPartition(
+      recover: async (partition) => {
+        const recovered = await recoverPartition(
           { client: mongo.client, progress: this.#progress, totals: this.#totals },
           partition,
           this.#topic.topicId,
           settings.watermarkDelayMs,
           async () => (await this.#group.logRange(partition)).start,
-        ),
+        );
+        await this.#reportSkips(recovered.progress);
+        return recovered;
+      },
+      skip: async (progress, skip) => {
+        if (await this.#progress.skip(progress, skip)) this.#tally.skipped(skip.to - skip.from);
+      },
       asError: (error) => this.#asError(error),
       wake: () => this.#wake.abort(),
       leaderWanted: () => this.#topic.refreshSoon(),
@@ -225,6 +233,14 @@ export class Engine {
       trouble: (code, message) => this.#trouble(code, message),
       fatal: (error) => this.#fail(error),
     });
+  }
+
+  /** Also those that a process before this one has passed over, and did not live to report. */
+  async #reportSkips({ partition, skips }: Progress): Promise<void> {
+    for (const skip of skips.filter(({ isReported }) => !isReported)) {
+      await this.#deadLetters.send([skipLetter(partition, skip)]);
+      await this.#progress.reported(partition, skip);
+    }
   }
 
   /**

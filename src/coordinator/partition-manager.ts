@@ -6,6 +6,7 @@
 import { Backoff } from '../lib/backoff.ts';
 import { sleep, systemClock } from '../lib/clock.ts';
 import { messageOf, VendavalError } from '../lib/errors.ts';
+import type { Progress, Skip } from '../mongo/progress-store.ts';
 import type { TableLimits } from '../state/layout.ts';
 import { createRegion } from '../state/partition-region.ts';
 import { windowIndexOf } from '../window/window.ts';
@@ -13,6 +14,7 @@ import type {
   BrokerPlace,
   LeaderAddress,
   LeaseResult,
+  OffsetRange,
   TimeRules,
 } from '../workers/lease-protocol.ts';
 import { LeaseHandle, type LeaseHandler, type LeaseThreads } from './lease-handle.ts';
@@ -23,6 +25,8 @@ const RECOVERY_BACKOFF_MIN_MS = 200;
 const RECOVERY_BACKOFF_MAX_MS = 5000;
 /** A lease whose thread dies this often without one checkpoint in between stops the process. */
 const DEATHS_MAX = 5;
+/** Batches passed over in one partition; a log with more of them is not worth counting on. */
+const SKIPS_MAX = 1000;
 /** Fetch memory is shared out: two response buffers for each partition. */
 const FETCH_MEMORY_BYTES = 96 * 1024 * 1024;
 const FETCH_BYTES_MIN = 256 * 1024;
@@ -32,6 +36,7 @@ export interface ManagerContext {
   readonly topic: string;
   readonly rules: TimeRules;
   readonly categoryLimit: number;
+  readonly onCorrupt: 'stop' | 'skip';
   readonly rack: string;
   readonly threads: LeaseThreads;
   readonly limits: TableLimits;
@@ -39,6 +44,8 @@ export interface ManagerContext {
   leaderOf(partition: number): LeaderAddress;
   replicaOf(partition: number, brokerId: number): BrokerPlace | null;
   recover(partition: number): Promise<RecoveredPartition>;
+  /** Makes durable that these offsets are passed over, if nothing else has been since. */
+  skip(progress: Progress, skip: Skip): Promise<void>;
   asError(error: unknown): VendavalError;
   /** A checkpoint is wanted before the next tick. */
   wake(): void;
@@ -48,6 +55,8 @@ export interface ManagerContext {
   fatal(error: VendavalError): void;
 }
 
+type Failed = Extract<LeaseResult, { outcome: 'failed' }>;
+
 /** One partition from acquisition to release. */
 interface Tenure {
   owned: OwnedPartition | null;
@@ -56,6 +65,8 @@ interface Tenure {
   isWanted: boolean;
   deaths: number;
   deathsAtOffset: number;
+  /** What its lease ended at, to be passed over once all before it is durable. */
+  skip: Skip | null;
   released: Promise<void>;
   settleReleased(): void;
 }
@@ -93,6 +104,7 @@ export class PartitionManager {
       isWanted: false,
       deaths: 0,
       deathsAtOffset: -1,
+      skip: null,
       released,
       settleReleased,
     };
@@ -129,14 +141,35 @@ export class PartitionManager {
     }
   }
 
-  /** To be called after each checkpoint: lets go of leases that ended and are drained. */
+  /**
+   * To be called after each checkpoint: lets go of leases that ended and are drained, and goes on
+   * behind what one of them could not read.
+   */
   reap(): void {
     for (const [partition, tenure] of this.#tenures) {
-      const owned = tenure.owned;
-      if (owned?.lease.hasEnded && !owned.lease.region.frozen && tenure.releasing) {
+      const { owned, skip } = tenure;
+      if (!owned?.lease.hasEnded || owned.lease.region.frozen) continue;
+      if (tenure.releasing) {
         this.#forget(partition, tenure);
+      } else if (skip && owned.durable.nextOffset === skip.from) {
+        tenure.owned = null;
+        tenure.skip = null;
+        this.#passOver(tenure, owned.durable, skip).catch((error) => {
+          this.#context.fatal(this.#context.asError(error));
+        });
       }
     }
+  }
+
+  async #passOver(tenure: Tenure, durable: Progress, skip: Skip): Promise<void> {
+    const { partition } = durable;
+    const write = () => this.#context.skip(durable, skip);
+    await this.#untilItHolds(partition, tenure, write);
+    if (tenure.releasing) return;
+    const { from, to, why } = skip;
+    const message = `passes over offsets ${from} to ${to - 1} (${to - from}): ${why}`;
+    this.#context.trouble('E_CORRUPT_SKIPPED', `partition ${partition} ${message}`);
+    await this.#start(partition, tenure);
   }
 
   /** Lets go of everything, drained or not; whoever waits for a release waits no longer. */
@@ -156,7 +189,8 @@ export class PartitionManager {
   }
 
   async #start(partition: number, tenure: Tenure): Promise<void> {
-    const recovered = await this.#recover(partition, tenure);
+    const recover = () => this.#context.recover(partition);
+    const recovered = await this.#untilItHolds(partition, tenure, recover);
     if (!recovered || tenure.releasing) return;
     const context = this.#context;
     const { rules } = context;
@@ -197,11 +231,16 @@ export class PartitionManager {
     );
   }
 
-  async #recover(partition: number, tenure: Tenure): Promise<RecoveredPartition | null> {
+  /** @returns null when it was given up: the partition is let go of, or it can't be */
+  async #untilItHolds<T>(
+    partition: number,
+    tenure: Tenure,
+    attempt: () => Promise<T>,
+  ): Promise<T | null> {
     const backoff = new Backoff(RECOVERY_BACKOFF_MIN_MS, RECOVERY_BACKOFF_MAX_MS);
     while (!tenure.releasing) {
       try {
-        return await this.#context.recover(partition);
+        return await attempt();
       } catch (failure) {
         const error = this.#context.asError(failure);
         if (!error.retryable) {
@@ -236,13 +275,21 @@ export class PartitionManager {
   }
 
   #ended(partition: number, tenure: Tenure, result: LeaseResult): void {
-    if (result.outcome === 'failed') {
-      const { code, message, options } = result;
-      this.#context.fatal(
-        new VendavalError(`partition ${partition}: ${message}`, { code, ...options }),
-      );
-    }
+    if (result.outcome === 'failed') this.#failed(partition, tenure, result);
     if (this.#tenures.get(partition) === tenure) this.#context.wake();
+  }
+
+  #failed(partition: number, tenure: Tenure, { code, message, corrupt, options }: Failed): void {
+    const { onCorrupt } = this.#context;
+    const canSkip = corrupt !== null && (tenure.owned?.durable.skips.length ?? 0) < SKIPS_MAX;
+    if (canSkip && onCorrupt === 'skip') {
+      tenure.skip = { ...corrupt, code, why: message, isReported: false };
+      return;
+    }
+    const hint = `${options.hint ?? ''}${canSkip ? skipHint(corrupt) : ''}`;
+    this.#context.fatal(
+      new VendavalError(`partition ${partition}: ${message}`, { code, ...options, hint }),
+    );
   }
 
   /** The thread died with whatever was not durable; a new lease starts from what is. */
@@ -267,6 +314,10 @@ export class PartitionManager {
     this.#context.trouble('E_WORKER_DIED', message);
     this.#begin(partition, tenure);
   }
+}
+
+function skipHint({ from, to }: OffsetRange): string {
+  return ` Or pass over offsets ${from} to ${to - 1}, to be counted as rejected: --on-corrupt skip.`;
 }
 
 function fetchBytes(partitionCount: number): number {

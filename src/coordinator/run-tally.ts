@@ -36,6 +36,11 @@ export class RunTally {
     this.#lastMs = Math.max(this.#lastMs, live[LIVE.lastRecordEpochMs]);
   }
 
+  /** Offsets were passed over, and that is durable. */
+  skipped(offsets: number): void {
+    this.#rejected += offsets;
+  }
+
   get counted(): number {
     return this.#counted;
   }

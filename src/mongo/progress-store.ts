@@ -8,12 +8,22 @@ import { CommitPermit } from '../lib/commit-permit.ts';
 import { EXIT, VendavalError } from '../lib/errors.ts';
 import { failPoint } from '../lib/fail-point.ts';
 import { NO_TOPIC_ID } from '../lib/topic-id.ts';
-import { REASONS } from '../sale/reasons.ts';
+import { REASON, REASONS } from '../sale/reasons.ts';
 import { type BatchMark, NO_MARK } from '../state/batch-mark.ts';
 import { NO_EVENT_MS, NO_WATERMARK_MS, type PartitionTime } from '../window/watermark.ts';
 
 export const PROGRESS_COLLECTION = 'progresso_particoes';
 const DUPLICATE_KEY = 11000;
+
+interface SkipDocument {
+  /** One past its last offset. */
+  readonly ate: bigint;
+  readonly codigo: string;
+  readonly motivo: string;
+  readonly em: Date;
+  /** Its dead letter is sent. */
+  readonly informado: boolean;
+}
 
 export interface ProgressDocument {
   readonly _id: string;
@@ -32,6 +42,8 @@ export interface ProgressDocument {
   readonly rejeitadas: Readonly<Record<string, bigint>>;
   /** Categories admitted so far, in order of first appearance. */
   readonly categorias: readonly string[];
+  /** What was passed over unread, by its first offset. */
+  readonly saltos?: Readonly<Record<string, SkipDocument>>;
   /** Who counts it, or did so last; null when it was let go of. */
   readonly dono: string | null;
   readonly atualizado_em: Date;
@@ -51,6 +63,18 @@ export interface Progress {
   /** Indexed by reason code. */
   readonly rejected: readonly number[];
   readonly categories: readonly string[];
+  readonly skips: readonly Skip[];
+}
+
+/** Offsets that were passed over because they cannot be read: decided once, and for good. */
+export interface Skip {
+  readonly from: number;
+  /** One past the last. */
+  readonly to: number;
+  readonly code: string;
+  readonly why: string;
+  /** Its dead letter is sent. */
+  readonly isReported: boolean;
 }
 
 /** Who has a partition, as of the last write of its document. */
@@ -216,18 +240,31 @@ export class ProgressStore {
     const operations = progress.map((state) => this.#update(state, withCategories));
     failPoint('in-progress');
     const { matchedCount } = await this.#collection.bulkWrite(operations, { ordered: false });
-    if (matchedCount < progress.length) await this.#requireDocuments(progress);
+    if (matchedCount < progress.length) await this.#judgeRefusals(progress);
     failPoint('after-progress');
     return progress.map(({ partition, nextOffset }) => CommitPermit.issue(partition, nextOffset));
   }
 
-  /** A refused write finds its document further on. One that finds none is no success. */
-  async #requireDocuments(progress: readonly Progress[]): Promise<void> {
+  /**
+   * A refused write finds its document further on. One that finds none is no success, nor is one
+   * that has counted what another process could not read and has passed over.
+   */
+  async #judgeRefusals(progress: readonly Progress[]): Promise<void> {
     const ids = progress.map(({ partition }) => this.#id(partition));
-    const found = await this.#collection.countDocuments({ _id: { $in: ids } });
-    if (found === ids.length) return;
+    const found = await this.#collection
+      .find({ _id: { $in: ids } })
+      .project<Pick<ProgressDocument, '_id' | 'saltos'>>({ saltos: 1 })
+      .toArray();
+    for (const { partition, nextOffset, skips } of progress) {
+      const stored = skipsOf(found.find(({ _id }) => _id === this.#id(partition)) ?? {});
+      const other = stored.find(
+        ({ from }) => from < nextOffset && !skips.some((known) => known.from === from),
+      );
+      if (other) throw this.#skipConflict(partition, other);
+    }
+    if (found.length === ids.length) return;
     throw new VendavalError(
-      `${ids.length - found} progress documents in "${PROGRESS_COLLECTION}" were deleted while the engine ran`,
+      `${ids.length - found.length} progress documents in "${PROGRESS_COLLECTION}" were deleted while the engine ran`,
       {
         code: 'E_PROGRESS_DELETED',
         exitCode: EXIT.dataLossGuard,
@@ -236,6 +273,57 @@ export class ProgressStore {
           'and totals that are still there are not counted twice.',
       },
     );
+  }
+
+  #skipConflict(partition: number, { from, to }: Skip): VendavalError {
+    return new VendavalError(
+      `another engine could not read offsets ${from} to ${to - 1} of ${this.#id(partition)} and ` +
+        'has passed over them; this one has read and counted them',
+      {
+        code: 'E_SKIP_CONFLICT',
+        exitCode: EXIT.dataLossGuard,
+        hint:
+          "The replicas of that partition differ: repair the broken one's disk. Totals of that " +
+          'time may hold those sales or not: count anew into another --database <new name>.',
+      },
+    );
+  }
+
+  /**
+   * Passes over offsets that cannot be read, if the partition is still durable up to them and no
+   * further: a single step forward, which every later start and takeover finds done.
+   *
+   * @returns false when it is further on already, by this very step or another owner's
+   */
+  async skip({ partition, skips, lastBatch }: Progress, skip: Skip): Promise<boolean> {
+    const { from, to, code, why } = skip;
+    const { matchedCount } = await this.#collection.updateOne(
+      { _id: this.#id(partition), proximo_offset: BigInt(from), ...knowing(skips) },
+      {
+        $set: {
+          proximo_offset: BigInt(to),
+          // What lies before the new offset is nothing that could be known again.
+          ultimo_lote: { epoca: lastBatch.epoch, crc: -1n },
+          [`saltos.${from}`]: {
+            ate: BigInt(to),
+            codigo: code,
+            motivo: why,
+            em: new Date(),
+            informado: false,
+          } satisfies SkipDocument,
+          dono: this.#owner,
+        },
+        $inc: { [SKIPPED_FIELD]: BigInt(to - from) as never },
+        $currentDate: { atualizado_em: true },
+      },
+    );
+    return matchedCount === 1;
+  }
+
+  /** The dead letter of what was passed over is sent. */
+  async reported(partition: number, { from }: Skip): Promise<void> {
+    const field = `saltos.${from}.informado`;
+    await this.#collection.updateOne({ _id: this.#id(partition) }, { $set: { [field]: true } });
   }
 
   #update(
@@ -255,6 +343,7 @@ export class ProgressStore {
         filter: {
           _id: this.#id(state.partition),
           proximo_offset: { $lte: nextOffset },
+          ...knowing(state.skips),
         },
         update: {
           $set: {
@@ -287,6 +376,24 @@ function timesOf(
   };
 }
 
+const SKIPPED_FIELD = `rejeitadas.${REASONS[REASON.corrupt_batch]}`;
+
+/** Matches a document that has these skips and no others: their count of offsets only grows. */
+function knowing(skips: readonly Skip[]): Record<string, unknown> {
+  const offsets = skips.reduce((sum, { from, to }) => sum + to - from, 0);
+  return { [SKIPPED_FIELD]: offsets === 0 ? { $exists: false } : BigInt(offsets) };
+}
+
+function skipsOf({ saltos = {} }: Pick<ProgressDocument, 'saltos'>): Skip[] {
+  return Object.entries(saltos).map(([from, { ate, codigo, motivo, informado }]) => ({
+    from: Number(from),
+    to: Number(ate),
+    code: codigo,
+    why: motivo,
+    isReported: informado,
+  }));
+}
+
 function lastBatchField({ epoch, crc }: BatchMark): Partial<ProgressDocument> {
   return crc < 0 ? {} : { ultimo_lote: { epoca: epoch, crc: BigInt(crc) } };
 }
@@ -306,5 +413,6 @@ function fromDocument(document: ProgressDocument, partition: number): Progress {
     counted: Number(document.contadas),
     rejected: REASONS.map((name) => Number(document.rejeitadas[name] ?? 0)),
     categories: document.categorias,
+    skips: skipsOf(document),
   };
 }

@@ -139,6 +139,7 @@ export const EN: Texts = {
     category_too_long: 'category too long',
     category_malformed: 'malformed category',
     category_limit: 'too many categories',
+    corrupt_batch: 'batch that cannot be read',
     late: 'late',
   },
   gone: (sinceMs: number | null, f: Format): VerdictText => ({

@@ -145,6 +145,7 @@ export const PT = {
     category_too_long: 'categoria longa demais',
     category_malformed: 'categoria malformada',
     category_limit: 'categorias demais',
+    corrupt_batch: 'lote que não se lê',
     late: 'atrasada',
   } as Readonly<Record<string, string>>,
   gone: (sinceMs: number | null, f: Format): VerdictText => ({

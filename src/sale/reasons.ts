@@ -20,6 +20,8 @@ export const REASONS = [
   'malformed_flatbuffer',
   'batch_empty',
   'batch_too_large',
+  /** Of offsets, not of records: those of a batch that was passed over unread. */
+  'corrupt_batch',
 ] as const;
 
 export type ReasonName = (typeof REASONS)[number];

@@ -20,6 +20,8 @@ export interface LogSection {
   readonly from: number;
   /** Not included. */
   readonly to: number;
+  /** What comes at the end cannot be read: the section is over when it is met. */
+  readonly isCorruptAtEnd?: boolean;
 }
 
 export function openConsumer(brokers: string): Promise<Kafka.KafkaConsumer> {
@@ -79,9 +81,11 @@ export async function readSection(
     let heardAtMs = performance.now();
     for (;;) {
       const messages = await consume(consumer, section);
+      if (messages === CORRUPT) return to;
       for (const message of messages) {
         if (message.offset >= to) return to;
         if (!take(toRecord(message))) return message.offset + 1;
+        if (section.isCorruptAtEnd && message.offset + 1 >= to) return to;
         // The log had ended before this record, and has grown since.
         if (message.offset >= endedAt) endedAt = Number.NaN;
       }
@@ -108,13 +112,20 @@ export function closeConsumer(consumer: Kafka.KafkaConsumer): Promise<void> {
 /** librdkafka's codes of what will not pass. */
 const OUT_OF_RANGE = new Set([1, -140]);
 const AUTHORIZATION = 29;
+/** A bad message, and bad compression. */
+const CORRUPT_CODES = new Set([-199, -198, 2]);
+const CORRUPT = 'corrupt';
 
-function consume(consumer: Kafka.KafkaConsumer, section: LogSection): Promise<Kafka.Message[]> {
+function consume(
+  consumer: Kafka.KafkaConsumer,
+  section: LogSection,
+): Promise<Kafka.Message[] | typeof CORRUPT> {
   return new Promise((resolve, reject) => {
     consumer.consume(BATCH, (error, messages) => {
       if (!error) return resolve(messages);
       const { code, message } = error;
       if (OUT_OF_RANGE.has(code)) reject(deletedMeanwhile(section));
+      else if (section.isCorruptAtEnd && CORRUPT_CODES.has(code)) resolve(CORRUPT);
       else if (code === AUTHORIZATION) reject(forbidden(section, message));
       // librdkafka goes on by itself; should it not, the silence is noticed.
       else resolve([]);

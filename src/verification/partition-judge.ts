@@ -12,17 +12,24 @@
  * that was deleted is of event times up to some bound; windows that start after it hold none of
  * that, and no sale of theirs can have been late by it. Those are judged, others not.
  */
-import { expectedFingerprint, type LogRecord } from './dead-letter.ts';
+import { expectedFingerprint, type LogRecord, VALUE_OMITTED } from './dead-letter.ts';
 import { type LetterRows, LetterRowsBuilder } from './letter-rows.ts';
 import type { Rules } from './rules.ts';
 import { type Sale, SaleRules } from './sale-rules.ts';
 
 export const LATE = 'late';
+const CORRUPT = 'corrupt_batch';
 
 /** Windows that start in [fromMs, toMs); both are the start of a window. */
 export interface WindowRange {
   readonly fromMs: number;
   readonly toMs: number;
+}
+
+/** Offsets that an engine could not read and has passed over; `to` is not included. */
+export interface SkippedRange {
+  readonly from: number;
+  readonly to: number;
 }
 
 export interface PartitionTask {
@@ -39,6 +46,8 @@ export interface PartitionTask {
   readonly missing: 'nothing' | 'unknown' | { readonly boundMs: number };
   /** Categories admitted up to the progress offset; read only where records are missing. */
   readonly admitted: readonly string[];
+  /** What was passed over unread, in order. */
+  readonly skips: readonly SkippedRange[];
 }
 
 export interface Sum {
@@ -114,6 +123,12 @@ export class PartitionJudge {
     const verdict = this.#saleRules.judge(record.value);
     if (typeof verdict === 'string') this.#reject(record, verdict);
     else this.#judge(record, verdict);
+  }
+
+  /** These offsets were passed over: they count as rejected, and have one letter, at the first. */
+  skip({ from, to }: SkippedRange): void {
+    this.#rejected.set(CORRUPT, (this.#rejected.get(CORRUPT) ?? 0) + to - from);
+    this.#rejects.push(from, -1, CORRUPT, VALUE_OMITTED);
   }
 
   /** @param reachedProgress whether the log was read up to the progress offset */

@@ -43,7 +43,10 @@ export function planPartitions(input: PlanInput): PartitionPlan[] {
     const { fromMs } = range;
     const missing = isSkipping ? { boundMs: fromMs } : start > begin ? 'unknown' : 'nothing';
     const admitted = stored?.categories ?? [];
-    const task = { partition, progressOffset, ahead: keys, range, missing, admitted } as const;
+    const skips = (stored?.skips ?? []).filter((skip) => skip.from >= from && skip.from < to);
+    const task: PartitionTask = {
+      ...{ partition, progressOffset, ahead: keys, range, missing, admitted, skips },
+    };
     return { partition, progress: stored, bounds: bound, from, to: Math.max(from, to), task };
   });
 }

@@ -61,11 +61,20 @@ export function runReadTask(
 async function readSales(task: SalesTask, onRecord: (offset: number) => void): Promise<SalesRead> {
   const { brokers, section, rules } = task;
   const judge = new PartitionJudge(rules, task.task);
-  const to = await readSection(brokers, section, (record) => {
+  const take = (record: LogRecord) => {
     onRecord(record.offset);
     judge.add(record);
     return !judge.isBeyondRange;
-  });
+  };
+  // What was passed over cannot be read here either.
+  let { from } = section;
+  for (const skip of task.task.skips) {
+    await readSection(brokers, { ...section, from, to: skip.from, isCorruptAtEnd: true }, take);
+    if (judge.isBeyondRange) break;
+    judge.skip(skip);
+    from = skip.to;
+  }
+  const to = judge.isBeyondRange ? from : await readSection(brokers, { ...section, from }, take);
   const findings = judge.findings(to >= task.task.progressOffset);
   return { kind: 'sales', findings, from: section.from, to };
 }

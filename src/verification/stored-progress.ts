@@ -1,6 +1,7 @@
 /** The progress documents as the database holds them, read without trust in their form. */
 import { type ClientSession, type Db, type Document, Double, Int32, Long } from 'mongodb';
 import type { Differences } from './differences.ts';
+import type { SkippedRange } from './partition-judge.ts';
 import { RAW, typeName } from './stored-document.ts';
 
 export interface StoredProgress {
@@ -14,6 +15,8 @@ export interface StoredProgress {
   readonly counted: number;
   readonly rejected: ReadonlyMap<string, number>;
   readonly categories: readonly string[];
+  /** In order of offsets. */
+  readonly skips: readonly SkippedRange[];
   readonly updatedMs: number;
 }
 
@@ -26,6 +29,9 @@ const isNumber = (value: unknown) =>
 const isDate = (value: unknown) => value instanceof Date;
 const isObjectOf = (value: unknown, is: (member: unknown) => boolean) =>
   typeof value === 'object' && value !== null && Object.values(value).every(is);
+
+const areSkips = (value: unknown) =>
+  isObjectOf(value, (skip) => isLong((skip as { ate?: unknown } | null)?.ate));
 
 const LONG: Form = ['long', isLong];
 const DATE_OR_NULL: Form = ['date or null', (value) => value === null || isDate(value)];
@@ -43,6 +49,8 @@ const FIELDS: Readonly<Record<string, Form>> = {
   contadas: LONG,
   rejeitadas: ['an object of longs', (value) => isObjectOf(value, isLong)],
   categorias: ['an array of strings', (value) => Array.isArray(value) && value.every(isText)],
+  // What was passed over unread; absent where nothing was.
+  saltos: ['objects with a long ate', (value) => value === undefined || areSkips(value)],
   dono: ['string or null', (value) => value === null || isText(value)],
   atualizado_em: ['date', isDate],
 };
@@ -110,6 +118,9 @@ function toProgress(partition: number, document: Document): StoredProgress {
     counted: Number(document.contadas),
     rejected: new Map(counts.map(([reason, count]) => [reason, Number(count)])),
     categories: document.categorias,
+    skips: Object.entries((document.saltos ?? {}) as Record<string, { ate: Long }>)
+      .map(([from, { ate }]) => ({ from: Number(from), to: Number(ate) }))
+      .sort((a, b) => a.from - b.from),
     updatedMs: document.atualizado_em.getTime(),
   };
 }

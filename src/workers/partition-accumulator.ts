@@ -98,6 +98,10 @@ export class PartitionAccumulator {
       const length = cursor.varint(bytes);
       const end = cursor.position + length;
       if (!(length >= 6) || end > head.end) throw corruptBatch(head.baseOffset, 'record length');
+      // Seen before the last one is judged: a batch that is wrong is never passed as a whole.
+      if ((end === head.end) !== (i === head.recordCount - 1)) {
+        throw corruptBatch(head.baseOffset, `not ${head.recordCount} records`);
+      }
       cursor.position++; // attributes: none are defined
       const timestampDelta = cursor.varint(bytes);
       const offset = head.baseOffset + cursor.varint(bytes);
@@ -140,7 +144,7 @@ export class PartitionAccumulator {
       this.nextOffset = offset + 1;
       cursor.position = end;
     }
-    if (cursor.position !== head.end) throw corruptBatch(head.baseOffset, 'records do not fill it');
+    if (cursor.position !== head.end) throw corruptBatch(head.baseOffset, 'not 0 records');
     this.passBatch(head);
     return true;
   }

@@ -90,6 +90,22 @@ describe.concurrent('the engine refuses', () => {
     await scene.expectExact({ mayRepeat: true });
   });
 
+  test('to go on when another engine has passed over what it has counted', async (t) => {
+    const scene = await drainedScene(t);
+    const engine = scene.engine();
+    await engine.says('lease-started', 'partition 2');
+    const skip = { ate: 6n, codigo: 'E_CORRUPT_BATCH', motivo: 'its checksum', em: new Date() };
+    await scene.db.collection<{ _id: string }>('progresso_particoes').updateOne(
+      { _id: `${scene.topic}/0` },
+      {
+        $set: { 'saltos.3': { ...skip, informado: true }, 'rejeitadas.corrupt_batch': 3n },
+      },
+    );
+    await scene.produce([{ value: plainSale(TIME_MS), timestamp: TIME_MS, partition: 0 }]);
+    await expectRefusal(engine, 3, 'E_SKIP_CONFLICT', /hint:.*replicas.*--database/);
+    expect(engine.stderr).toContain('offsets 3 to 5');
+  });
+
   test('a log that was cut off before it was counted', async (t) => {
     const scene = await drainedScene(t);
     const [{ nextOffset }] = await scene.progress();

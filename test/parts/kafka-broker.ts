@@ -52,6 +52,8 @@ export interface KafkaBroker {
   /** host:port, for a client's list of brokers. */
   readonly brokers: string;
   readonly port: number;
+  /** Where each partition has a folder with its log. */
+  readonly dataFolder: string;
   /** Where a proxy has to listen, and where it has to lead. */
   readonly proxied: ProxiedListener | undefined;
   /** Of the process that runs now; another after restart(). */
@@ -247,6 +249,7 @@ function handleOf(layout: Layout, first: ServerProcess): KafkaBroker {
   return {
     brokers: `127.0.0.1:${layout.port}`,
     port: layout.port,
+    dataFolder: join(layout.folder, 'data'),
     proxied: layout.proxied,
     get pid() {
       return server.pid;

@@ -61,6 +61,7 @@ function content(
     startOffset: 0,
     nextOffset,
     lastBatch: NO_MARK,
+    skips: [],
     maxEventMs: 1,
     closingWatermarkMs: 1,
     atEnd: false,

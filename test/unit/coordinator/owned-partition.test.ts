@@ -16,6 +16,7 @@ function setUp(before: Partial<Progress> = {}) {
     startOffset: 0,
     nextOffset: 10,
     lastBatch: NO_MARK,
+    skips: [],
     maxEventMs: NO_EVENT_MS,
     closingWatermarkMs: NO_WATERMARK_MS,
     atEnd: false,

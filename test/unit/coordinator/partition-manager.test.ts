@@ -21,11 +21,11 @@ function setUp() {
   const progress = {
     ...{ partition: 0, topicId: 'id', startOffset: 0, nextOffset: 10, maxEventMs: NO_EVENT_MS },
     ...{ closingWatermarkMs: NO_WATERMARK_MS, atEnd: false, counted: 0 },
-    ...{ rejected: [], categories: [], lastBatch: NO_MARK },
+    ...{ rejected: [], categories: [], lastBatch: NO_MARK, skips: [] },
   };
   const manager = new PartitionManager({
     ...{ topic: 'sales', rules: RULES, categoryLimit: 10, threads, limits: LIMITS },
-    rack: '',
+    ...{ rack: '', onCorrupt: 'skip', skip: async () => {} },
     partitionCount: () => 1,
     replicaOf: () => null,
     leaderOf: () => ({ host: '127.0.0.1', port: 1, epoch: 0, inSync: [] }),

@@ -260,6 +260,49 @@ describe('a batch that cannot be read', () => {
   });
 });
 
+describe('what of a corrupt batch is believed', () => {
+  const spoiled = (batch: Buffer, at = batch.length - 10) => {
+    const copy = Buffer.from(batch);
+    copy[at] ^= 1;
+    return copy;
+  };
+  const never = recordBatch({ baseOffset: 3, records: [{ value: 'x' }], countField: 2 });
+
+  it.each([
+    ['its end by the next right one', [sales(0, 3), spoiled(sales(3, 2)), sales(5, 2)], [3, 5]],
+    [
+      'several by the first right one after them',
+      [sales(0, 3), spoiled(sales(3, 2)), spoiled(sales(5, 2)), sales(7, 2)],
+      [3, 7],
+    ],
+    ['nothing of the last one', [sales(0, 3), spoiled(sales(3, 4))], null],
+    ['not its own last offset', [sales(0, 3), spoiled(sales(3, 2), 26), sales(5, 2)], [3, 5]],
+    ['not its length', [sales(0, 3), spoiled(sales(3, 2), 11), sales(5, 2)], null],
+    ['its own last offset, when only its records are wrong', [sales(0, 3), never], [3, 4]],
+    ['no later one that the log has not', [sales(0, 3), spoiled(sales(3, 2)), sales(90, 2)], null],
+  ])('%s', async (_, batches, range) => {
+    server.reply = ({ offset }) => ({
+      records: Buffer.concat(batches.slice(offset === 0 ? 0 : 1)),
+      highWatermark: 9,
+    });
+    const driver = lease();
+    expect(await driver.result).toMatchObject({
+      code: 'E_CORRUPT_BATCH',
+      corrupt: range && { from: range[0], to: range[1] },
+    });
+    expect(driver.drain()).toMatchObject({ nextOffset: 3, counted: 3 });
+  });
+
+  it('all of its head, when its records are wrong in the middle', async () => {
+    const value = saleJson('Casa', 1, T);
+    const records = [{ value }, { value }, { value, lengthField: 1 }, { value }];
+    server.reply = () => ({ records: recordBatch({ baseOffset: 0, records }), highWatermark: 9 });
+    const driver = lease();
+    expect(await driver.result).toMatchObject({ corrupt: { from: 2, to: 4 } });
+    expect(driver.drain()).toMatchObject({ nextOffset: 2, counted: 2 });
+  });
+});
+
 describe('an offset that the log does not have', () => {
   it('ends the lease when the log starts after it: records were deleted before they were counted', async () => {
     server.reply = () => ({
