@@ -229,9 +229,14 @@ function toOperation(update: TotalsUpdate): AnyBulkWriteOperation<TotalsDocument
     maior_valor: reais(over('$max', 'maior')),
     atualizado_em: '$$NOW',
     partes: '$$partes',
-    // An honest sale that came after its window had closed: the change shows.
+    // An honest sale that came after its window had closed: the change shows. A register that
+    // only says the same of more records, as after a takeover, is none.
     corrigida_em: {
-      $cond: [{ $eq: ['$fechada', true] }, '$$NOW', { $ifNull: ['$corrigida_em', '$$REMOVE'] }],
+      $cond: [
+        { $and: [{ $eq: ['$fechada', true] }, { $ne: ['$volume_vendas', '$$count'] }] },
+        '$$NOW',
+        { $ifNull: ['$corrigida_em', '$$REMOVE'] },
+      ],
     },
   };
   const withTotals = {
