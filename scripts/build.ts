@@ -56,16 +56,26 @@ export function buildInto(options: BuildOptions): void {
 
 function replaceIn(host: ts.CompilerHost, replacements: readonly Replacement[]): void {
   const texts = new Map<string, string>();
-  for (const { file, find, replace } of replacements) {
+  for (const { file } of replacements) {
     const path = join(ROOT, file);
-    const parts = (texts.get(path) ?? readFileSync(path, 'utf8')).split(find);
-    if (parts.length !== 2) {
-      throw new Error(`${file} has this ${parts.length - 1} times, not once: ${find}`);
-    }
-    texts.set(path, parts.join(replace));
+    const own = replacements.filter((other) => other.file === file);
+    texts.set(path, replaced(readFileSync(path, 'utf8'), own));
   }
   const readFile = host.readFile;
   host.readFile = (path) => texts.get(resolve(path)) ?? readFile(path);
+}
+
+/** The text of one file with these replacements; throws unless each was there once. */
+export function replaced(text: string, replacements: readonly Replacement[]): string {
+  let result = text;
+  for (const { file, find, replace } of replacements) {
+    const parts = result.split(find);
+    if (parts.length !== 2) {
+      throw new Error(`${file} has this ${parts.length - 1} times, not once: ${find}`);
+    }
+    result = parts.join(replace);
+  }
+  return result;
 }
 
 /** Drops `failPoint(…);` and the import that brings it. */

@@ -10,8 +10,8 @@
  *     VENDAVAL_FAIL_POINT=a:throw,b:stop:5            several
  *     VENDAVAL_FAIL_POINT=trace                       none, but passings are told all the same
  *
- * While any is armed, every passing is told on standard error as a line "fail-point <name>", so
- * that a test can see how far the program came. Passings are counted in each thread by itself.
+ * While any is armed, every passing is told on standard error with its time, so that a test can
+ * see how far the program came. Passings are counted in each thread by itself.
  */
 import { writeSync } from 'node:fs';
 import { threadId } from 'node:worker_threads';
@@ -26,10 +26,6 @@ interface Armed {
 
 const SPEC = /^([\w-]+):([a-z-]+)(?:~(\d+(?:\.\d+)?))?(?::(\d+)(\+)?)?$/;
 const STDERR = 2;
-
-const setting = process.env.VENDAVAL_FAIL_POINT ?? '';
-const armed = setting === '' || setting === 'trace' ? [] : setting.split(',').map(parse);
-const passings = new Map<string, number>();
 
 const ACTIONS: Readonly<Record<string, (name: string) => void>> = {
   kill: () => process.kill(process.pid, 'SIGKILL'),
@@ -48,6 +44,10 @@ const ACTIONS: Readonly<Record<string, (name: string) => void>> = {
   },
 };
 
+const setting = process.env.VENDAVAL_FAIL_POINT ?? '';
+const armed = setting === '' || setting === 'trace' ? [] : setting.split(',').map(parse);
+const passings = new Map<string, number>();
+
 function parse(text: string): Armed {
   const match = SPEC.exec(text);
   if (!match || !(match[2] in ACTIONS)) {
@@ -61,7 +61,7 @@ export function failPoint(name: string): void {
   if (setting === '') return;
   const passing = (passings.get(name) ?? 0) + 1;
   passings.set(name, passing);
-  writeSync(STDERR, `fail-point ${name} ${passing} thread ${threadId}\n`);
+  writeSync(STDERR, `fail-point ${name} ${passing} thread ${threadId} at ${Date.now()}\n`);
   for (const { name: armedName, action, delayMs, at, andAfter } of armed) {
     if (armedName !== name || !(passing === at || (andAfter && passing > at))) continue;
     if (delayMs > 0) setTimeout(() => ACTIONS[action](name), delayMs);

@@ -95,19 +95,19 @@ export class TotalsStore {
    * caller then sends the same content again.
    */
   async write(updates: readonly TotalsUpdate[]): Promise<void> {
-    failPoint('before-totals');
     for (let start = 0; start < updates.length; start += BULK_UPDATES_MAX) {
       await this.#writeChunk(updates.slice(start, start + BULK_UPDATES_MAX).map(toOperation));
     }
-    failPoint('after-totals');
   }
 
   async #writeChunk(operations: AnyBulkWriteOperation<TotalsDocument>[]): Promise<void> {
+    failPoint('before-totals');
     let left = operations;
     for (let attempt = 0; ; attempt++) {
       try {
         failPoint('in-totals');
         await this.#collection.bulkWrite(left, { ordered: false });
+        failPoint('after-totals');
         return;
       } catch (error) {
         // Two processes upserted the same new document: the loser's update finds it now.

@@ -1,4 +1,5 @@
 /** Between vitest and the runner: gathers what scenarios report, and shows them as they go. */
+import { stripVTControlCharacters } from 'node:util';
 import type { TestAnnotation } from 'vitest';
 import type { Reporter, SerializedError, TestCase, TestModule } from 'vitest/node';
 import type { ScenarioResult } from './report.ts';
@@ -15,7 +16,7 @@ export class ChaosReporter implements Reporter {
   }
 
   onTestCaseReady(testCase: TestCase): void {
-    this.#view.started(testCase.name);
+    if (testCase.options.mode === 'run') this.#view.started(testCase.name);
   }
 
   onTestCaseAnnotate(testCase: TestCase, annotation: TestAnnotation): void {
@@ -25,6 +26,7 @@ export class ChaosReporter implements Reporter {
   onTestCaseResult(testCase: TestCase): void {
     const { chaos } = testCase.meta();
     const { state, errors } = testCase.result();
+    if (state === 'skipped') return;
     if (!chaos) {
       this.problems.push(`${testCase.name} is no scenario`);
       return;
@@ -47,5 +49,5 @@ export class ChaosReporter implements Reporter {
 
 function textOf(error: SerializedError): string {
   const diff = typeof error.diff === 'string' ? `\n${error.diff}` : '';
-  return `${error.message}${diff}`;
+  return stripVTControlCharacters(`${error.message}${diff}`);
 }

@@ -3,7 +3,7 @@ import Table from 'cli-table3';
 import logUpdate from 'log-update';
 import pc from 'picocolors';
 import { humanDurationMs } from '../../src/lib/units.ts';
-import { type ScenarioResult, valueText } from './report.ts';
+import { type CanaryReport, type ScenarioResult, valueText } from './report.ts';
 
 export interface View {
   step(text: string): void;
@@ -12,6 +12,8 @@ export interface View {
   ended(result: ScenarioResult): void;
   problem(text: string): void;
   end(results: readonly ScenarioResult[], passed: boolean): void;
+  canary(result: CanaryReport): void;
+  endOfCanaries(results: readonly CanaryReport[], passed: boolean): void;
 }
 
 export function makeView(json: boolean): View {
@@ -28,6 +30,8 @@ function jsonView(): View {
     ended: (result) => line('scenario', result),
     problem: (message) => line('problem', { message }),
     end: (results, passed) => line('end', { passed, scenarios: results.length }),
+    canary: (result) => line('canary', result),
+    endOfCanaries: (results, passed) => line('end', { passed, canaries: results.length }),
   };
 }
 
@@ -56,6 +60,16 @@ function terminalView(): View {
         table.push([row, title, invariant, verdict, humanDurationMs(durationMs)]);
       }
       process.stdout.write(`${table}\n${passed ? pc.green('all held') : pc.red('failed')}\n`);
+    },
+    canary: ({ protection, shownBy, failed, failure, durationMs }) => {
+      const mark = failed ? pc.green('noticed    ') : pc.red('NOT NOTICED');
+      above(`${mark} ${protection}, by ${shownBy} ${pc.dim(humanDurationMs(durationMs))}`);
+      above(pc.dim(failure.replace(/^/gm, '            ')));
+    },
+    endOfCanaries: (results, passed) => {
+      const noticed = results.filter(({ failed }) => failed).length;
+      const colour = passed ? pc.green : pc.red;
+      above(colour(`${noticed} of ${results.length} missing protections were noticed`));
     },
   };
 }

@@ -145,6 +145,13 @@ export class EngineProcess {
     return this;
   }
 
+  /** Waits for the end and throws unless this signal made it. */
+  async endsBy(expected: NodeJS.Signals, limitMs = WAIT_MS): Promise<this> {
+    const { code, signal } = await this.end(limitMs);
+    if (signal !== expected) throw this.#failure(`ended with ${code ?? signal}, not ${expected}`);
+    return this;
+  }
+
   #failure(what: string): Error {
     const tail = (text: string) =>
       text

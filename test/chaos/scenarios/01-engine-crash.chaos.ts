@@ -69,7 +69,8 @@ scenario(
     chaos.figure('wrong documents', 0);
     expect(sampler.ahead).toEqual([]);
     expect(unfinished).toBeGreaterThanOrEqual(kills / 2);
-    expect(percentile(recoveryMs, 0.99)).toBeLessThanOrEqual(RECOVERY_MS_MAX);
+    // Of a few lives beside other work it would say nothing.
+    if (!chaos.isShort) expect(percentile(recoveryMs, 0.99)).toBeLessThanOrEqual(RECOVERY_MS_MAX);
   },
 );
 

@@ -1,0 +1,102 @@
+import { expect } from 'vitest';
+import { CommitSampler } from '../../parts/commit-sampler.ts';
+import { makeSales, WORKLOAD_CATEGORIES_MAX } from '../../parts/sales.ts';
+import { SteadyProducer } from '../../parts/steady-producer.ts';
+import { uniqueName } from '../../parts/topic.ts';
+import { armed, passings } from '../fail-trace.ts';
+import { type Chaos, scenario } from '../scenario.ts';
+
+const STEPS = ['freeze', 'drain', 'letters', 'totals', 'progress', 'close', 'commit'] as const;
+const PLACES = ['before', 'in', 'after'] as const;
+type Step = (typeof STEPS)[number];
+type Place = (typeof PLACES)[number];
+
+/** In the middle of these something is on its way to a server, for about this long. */
+const ON_ITS_WAY_MS: Partial<Record<Step, number>> = {
+  letters: 3,
+  totals: 20,
+  progress: 3,
+  close: 3,
+  commit: 3,
+};
+const PASSING_MAX = 3;
+const TRIES_MAX = 5;
+const SALES_PER_LIFE = 1500;
+/** So that windows close about once a second. */
+const SALES_PER_WINDOW = 1000;
+
+for (const step of STEPS) {
+  scenario(
+    {
+      row: 2,
+      title: `crash before, in and after the ${step}`,
+      invariant: 'exact; nothing committed that is not durable',
+    },
+    (chaos) => crashes(step, chaos),
+  );
+}
+
+async function crashes(step: Step, chaos: Chaos): Promise<void> {
+  const runs = chaos.times(20, 1);
+  const count = SALES_PER_LIFE * (3 * runs + 1);
+  const spanMs = Math.ceil(count / SALES_PER_WINDOW) * 60_000;
+  const scene = await chaos.scene({
+    rules: { maxCategories: WORKLOAD_CATEGORIES_MAX },
+    flags: { 'flush-interval': '20ms' },
+  });
+  const sales = makeSales({ seed: chaos.seed, count, spanMs });
+  const producer = new SteadyProducer(chaos, scene, sales, 60);
+  const sampler = new CommitSampler(chaos, scene);
+  // An engine that finds progress and no totals at all stops for that reason alone.
+  producer.start(60 / count);
+  await producer.finish();
+  await scene.drain();
+  let lives = 0;
+
+  /** One life up to the point. @returns whether it ended there and not a little later */
+  const life = async (place: Place): Promise<boolean> => {
+    lives++;
+    // A group of its own: waiting for a dead member is another scenario's.
+    const group = uniqueName('group');
+    const point = `${place}-${step}:${deadly(place, step, chaos)}`;
+    const engine = scene.engine({ group }, armed(point));
+    sampler.watch(group);
+    await engine.says('lease-started');
+    producer.start(1);
+    await engine.endsBy('SIGKILL');
+    await producer.stop();
+    return place !== 'in' || passings(engine).at(-1)?.name !== `after-${step}`;
+  };
+
+  let missed = 0;
+  for (let run = 0; run < runs; run++) {
+    for (const [i, place] of PLACES.entries()) {
+      let tries = 1;
+      while (!(await life(place)) && tries < TRIES_MAX) tries++;
+      if (tries === TRIES_MAX) missed++;
+      chaos.progress(3 * run + i + 1, 3 * runs);
+    }
+  }
+  const records = producer.sent;
+  expect(records).toBeLessThan(count);
+  await sampler.stop();
+  await scene.drain();
+  const oracle = await scene.expectExact({ mayRepeat: true });
+  const judged = [...oracle.partitions.values()].reduce((sum, part) => sum + part.records, 0);
+  expect(judged).toBe(records);
+  expect(sampler.ahead).toEqual([]);
+  chaos.figure('points x runs', `3 x ${runs}`);
+  chaos.figure('kills', lives);
+  if (missed > 0) chaos.figure('of the runs in the middle, over before the kill', missed);
+  chaos.figure('sales', records);
+  chaos.figure('commits seen, none ahead of what is durable', sampler.samples);
+  chaos.figure('wrong documents', 0);
+}
+
+/** At once, or while something is on its way; at one of the first passings. */
+function deadly(place: Place, step: Step, { random }: Chaos): string {
+  // What a start finds to close comes before it has partitions.
+  const passing = random.between(step === 'close' ? 2 : 1, PASSING_MAX);
+  const longMs = place === 'in' ? ON_ITS_WAY_MS[step] : undefined;
+  return longMs === undefined ? `kill:${passing}` : `kill~${random.between(1, longMs)}:${passing}`;
+}
