@@ -163,7 +163,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 data-loss guard, 4 verify found a diffe
       number(0, 1e12, true),
       0,
     )
-    .option('--format <name>', 'how a sale is written: json', oneOf(LOAD_FORMATS), 'json')
+    .option('--format <name>', LOAD_FORMATS.join(', '), oneOf(LOAD_FORMATS), 'json')
     .option('--seed <n>', 'make the same sales again', number(0, 2 ** 31 - 1, true))
     .option('--hot <share>', 'share of the hot category, Eletronicos', share)
     .option('--disorder <share>', 'share of sales out of order, up to the watermark delay', share)

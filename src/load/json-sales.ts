@@ -8,17 +8,15 @@ import { REASON } from '../sale/reasons.ts';
 import { parseSale } from '../sale/reference.ts';
 import { word } from '../sale/words.ts';
 import type { MalformedValue, SaleFields, SaleValues } from './sale-values.ts';
+import { NO_ID, writeId } from './uuid-text.ts';
 
 const ID_AT = '{"id_pedido": "'.length;
-const NO_ID = '00000000-0000-4000-a000-000000000000';
 const TIMESTAMP = ', "timestamp": "';
 const SECOND_SLOTS = 1024;
 const SECOND_WORDS = 6;
 
-/** Four hexadecimal digits for each number of 16 bits. */
-const HEX = Int32Array.from({ length: 65_536 }, (_, n) => word(n.toString(16).padStart(4, '0')));
 /** Four decimal digits for each number below 10,000. */
-const DIGITS = HEX.slice(0, 10_000).map((_, n) => word(String(n).padStart(4, '0')));
+const DIGITS = Int32Array.from({ length: 10_000 }, (_, n) => word(String(n).padStart(4, '0')));
 /** Leading zeros of those. */
 const ZEROS = Uint8Array.from(DIGITS, (_, n) => 4 - String(n).length);
 /** ".00," to ".99,": the centavos, and the comma that stands behind them. */
@@ -116,23 +114,6 @@ export class JsonSales implements SaleValues {
     }
     return slot;
   }
-}
-
-/** A version 4 UUID, of which the version and one digit are the template's. */
-function writeId(view: DataView, at: number, { id0, id1, id2, id3 }: SaleFields): void {
-  view.setInt32(at, HEX[id0 >>> 16], true);
-  view.setInt32(at + 4, HEX[id0 & 0xffff], true);
-  view.setInt32(at + 9, HEX[id1 >>> 16], true);
-  // Three digits behind the 4, and three behind the a.
-  const third = HEX[id1 & 0xffff];
-  view.setInt16(at + 15, third, true);
-  view.setInt8(at + 17, third >>> 16);
-  const fourth = HEX[id2 >>> 16];
-  view.setInt16(at + 20, fourth, true);
-  view.setInt8(at + 22, fourth >>> 16);
-  view.setInt32(at + 24, HEX[id2 & 0xffff], true);
-  view.setInt32(at + 28, HEX[id3 >>> 16], true);
-  view.setInt32(at + 32, HEX[id3 & 0xffff], true);
 }
 
 /** Reais, at most 9999, and two decimals with a comma behind them. */

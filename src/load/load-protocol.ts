@@ -3,7 +3,7 @@ import type { VendavalErrorOptions } from '../lib/errors.ts';
 import type { LoadRules, PartSum } from './partition-verdicts.ts';
 import type { Phase } from './profiles.ts';
 
-export const LOAD_FORMATS = ['json'] as const;
+export const LOAD_FORMATS = ['json', 'flatbuffers', 'flatbuffers-batch'] as const;
 export type LoadFormat = (typeof LOAD_FORMATS)[number];
 
 export interface LoadTask {

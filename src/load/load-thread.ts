@@ -3,6 +3,7 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { steadyEpochMs } from '../lib/clock.ts';
 import type { VendavalError } from '../lib/errors.ts';
 import type { BatchSlot } from './batch-slot.ts';
+import { FlatBatches, FlatSales } from './flat-sales.ts';
 import { JsonSales } from './json-sales.ts';
 import { LINGER_MS, LoadLane } from './load-lane.ts';
 import type { Acknowledgement, FromThread, LoadTask, ToThread } from './load-protocol.ts';
@@ -10,6 +11,7 @@ import { Schedule } from './schedule.ts';
 import { SALE_CATEGORIES } from './shop.ts';
 
 const REPORT_MS = 100;
+const VALUES = { json: JsonSales, flatbuffers: FlatSales, 'flatbuffers-batch': FlatBatches };
 
 class LoadThread {
   readonly #port: MessagePort;
@@ -40,7 +42,7 @@ class LoadThread {
       },
       failed: (_: LoadLane, error: VendavalError) => this.#failed(error),
     };
-    const valuesOf = () => new JsonSales(SALE_CATEGORIES, rules.timeZone);
+    const valuesOf = () => new VALUES[task.format](SALE_CATEGORIES, rules.timeZone);
     this.#lanes = task.own.map((p) => new LoadLane(task, p, schedule, valuesOf(), handler));
     port.on('message', (message: ToThread) => this.#told(message));
   }

@@ -1,17 +1,23 @@
 /** What a load writes, read back by other code: batches, sales, verdicts and sums. */
 import fc from 'fast-check';
+import * as flatbuffers from 'flatbuffers';
 import { describe, expect, it } from 'vitest';
 import { RECORD_HEAD_BYTES_MAX, RecordBatchWriter } from '../../src/kafka/record-batch-writer.ts';
 import { BatchSlot } from '../../src/load/batch-slot.ts';
+import { FlatBatches, FlatSales, SALES_PER_FLAT_BATCH } from '../../src/load/flat-sales.ts';
 import { JsonSales } from '../../src/load/json-sales.ts';
 import { type LoadRules, PartitionVerdicts } from '../../src/load/partition-verdicts.ts';
 import { phasesOf, type SaleShares } from '../../src/load/profiles.ts';
 import { SaleStream } from '../../src/load/sale-stream.ts';
 import { Schedule } from '../../src/load/schedule.ts';
 import { SALE_CATEGORIES } from '../../src/load/shop.ts';
+import { Sale } from '../../src/sale/flatbuffers/generated/sale.ts';
+import { SaleBatch } from '../../src/sale/flatbuffers/generated/sale-batch.ts';
+import { parseRecord } from '../../src/sale/flatbuffers/reference.ts';
 import { REASONS } from '../../src/sale/reasons.ts';
 import { readBatch } from '../parts/batch-reader.ts';
 import { DEFAULT_RULES, judgeAll } from '../parts/oracle.ts';
+import { seeded } from '../parts/random.ts';
 import { recordBatch, sealed } from '../parts/record-batch-builder.ts';
 import type { RecordRead } from '../parts/topic.ts';
 
@@ -61,6 +67,7 @@ describe('a batch', () => {
   });
 });
 
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12}$/;
 const SALES = 1000;
 
 interface Made {
@@ -68,16 +75,19 @@ interface Made {
   readonly verdicts: PartitionVerdicts;
 }
 
+const FORMATS = { json: JsonSales, flatbuffers: FlatSales, 'flatbuffers-batch': FlatBatches };
+
 /** All sales of partition 0 of 1, in batches of the given plans. */
 function make(
   seed: number,
   shares: Partial<SaleShares>,
   rules: LoadRules,
   plans: readonly { count: number; bytes: number }[],
+  format: keyof typeof FORMATS = 'json',
 ): Made {
   const schedule = new Schedule(phasesOf('black-friday', shares), 20, 1_200_000, SALES);
   const verdicts = new PartitionVerdicts(rules, SALE_CATEGORIES.length);
-  const values = new JsonSales(SALE_CATEGORIES, rules.timeZone);
+  const values = new FORMATS[format](SALE_CATEGORIES, rules.timeZone);
   const stream = new SaleStream(seed, 0, values, verdicts, rules, (i) => schedule.phaseOfSale(i));
   const records: RecordRead[] = [];
   const slot = new BatchSlot(200_000);
@@ -174,6 +184,99 @@ describe('the sales of a load', () => {
   });
 });
 
+/** Valid FlatBuffers sales as the JSON that says the same, the others by their reasons. */
+function plain(records: readonly RecordRead[]) {
+  const sales: RecordRead[] = [];
+  const rejected = new Map<string, number>();
+  for (const record of records) {
+    const parsed = parseRecord(record.value, { timeZone: 'UTC' });
+    const list = parsed.kind === 'one' ? [parsed.verdict] : parsed.sales.map((one) => one.verdict);
+    expect(parsed.kind === 'one' || list.length <= SALES_PER_FLAT_BATCH).toBe(true);
+    for (const verdict of list) {
+      if (verdict.verdict === 'rejected') {
+        rejected.set(verdict.reason, (rejected.get(verdict.reason) ?? 0) + 1);
+        continue;
+      }
+      const { categoria, valorCentavos, eventMs } = verdict;
+      const timestamp = new Date(eventMs).toISOString();
+      const sale = { id_pedido: 'x', categoria, valor: valorCentavos / 100, timestamp };
+      const value = Buffer.from(JSON.stringify(sale));
+      sales.push({ ...record, offset: sales.length, value });
+    }
+  }
+  return { sales, rejected };
+}
+
+describe.each(['flatbuffers', 'flatbuffers-batch'] as const)(
+  'the sales of a load as %s',
+  (format) => {
+    it('come out as its verdicts say, by the plain reader and the oracle of the tests', () => {
+      fc.assert(
+        fc.property(fc.integer(), shares, rules, plans, (seed, own, given, list) => {
+          const { records, verdicts } = make(seed, own, given, list, format);
+          const { sales, rejected } = plain(records);
+          const timeRules = { ...given, timeZone: 'UTC', delayMs: given.watermarkDelayMs };
+          const oracle = judgeAll(sales, 'vendas', timeRules);
+          const judged = oracle.partitions.get(0)!;
+          for (const [reason, n] of judged.rejected) {
+            rejected.set(reason, (rejected.get(reason) ?? 0) + n);
+          }
+          const counts = REASONS.map((name, code) => [name, verdicts.rejected[code]] as const);
+          expect(new Map(counts.filter(([, n]) => n > 0))).toEqual(rejected);
+          const sums = [...verdicts.sums()];
+          expect(sums.reduce((sum, { count }) => sum + count, 0)).toBe(judged.counted);
+          for (const { window, category, count, centavos } of sums) {
+            const start = new Date(window * given.windowMs).toISOString();
+            const part = oracle.documents
+              .get(`${start}|${SALE_CATEGORIES[category]}`)!
+              .parts.get(0)!;
+            expect([BigInt(count), BigInt(centavos)]).toEqual([part.n, part.centavos]);
+          }
+        }),
+        { numRuns: 20 },
+      );
+    }, 60_000);
+
+    it('are the fields that the official library reads', () => {
+      const values = new FORMATS[format]([...SALE_CATEGORIES, 'Ñandú'], 'UTC');
+      const bytes = Buffer.alloc(values.bytesMax + 16, 0xff);
+      const random = seeded(5);
+      const added = Array.from({ length: random.between(1, values.salesPerValue) }, () => ({
+        id0: random.between(-(2 ** 31), 2 ** 31 - 1),
+        id1: random.between(-(2 ** 31), 2 ** 31 - 1),
+        id2: random.between(-(2 ** 31), 2 ** 31 - 1),
+        id3: random.between(-(2 ** 31), 2 ** 31 - 1),
+        category: random.between(0, SALE_CATEGORIES.length),
+        valorCentavos: random.between(0, 500_000),
+        eventMs: START_MS + random.between(0, 2 ** 31),
+      }));
+      values.begin(bytes, new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 8);
+      for (const sale of added) values.add(sale);
+      const end = values.end();
+      expect(end).toBeLessThanOrEqual(8 + values.bytesMax);
+      const library = new flatbuffers.ByteBuffer(bytes.subarray(8, end));
+      const found =
+        format === 'flatbuffers'
+          ? [Sale.getRootAsSale(library)]
+          : Array.from(added, (_, i) => SaleBatch.getRootAsSaleBatch(library).vendas(i)!);
+      expect(
+        found.map((sale) => [sale.categoria(), sale.valorCentavos(), sale.timestampMs()]),
+      ).toEqual(
+        added.map(({ category, valorCentavos, eventMs }) => [
+          [...SALE_CATEGORIES, 'Ñandú'][category],
+          BigInt(valorCentavos),
+          BigInt(eventMs),
+        ]),
+      );
+      const ids = found.map((sale) => sale.idPedido()!);
+      expect(new Set(ids).size).toBe(added.length);
+      for (const id of ids) expect(id).toMatch(UUID);
+      // Numbers of 8 bytes lie on multiples of 8, as other languages' verifiers ask for.
+      for (const sale of found) expect((sale.bb_pos + 4) % 8).toBe(0);
+    });
+  },
+);
+
 describe('a JSON sale', () => {
   it('is the sale that JSON.parse reads', () => {
     const sale = { id0: 0, id1: 0, id2: 0, id3: 0, category: 0, valorCentavos: 0, eventMs: 0 };
@@ -193,9 +296,7 @@ describe('a JSON sale', () => {
       const text = bytes.toString('utf8', at, values.end());
       const parsed = JSON.parse(text);
       expect(text).toMatch(/^\{"id_pedido": "[^"]*", "categoria": "/);
-      expect(parsed.id_pedido).toMatch(
-        /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12}$/,
-      );
+      expect(parsed.id_pedido).toMatch(UUID);
       expect(parsed.categoria).toBe([...SALE_CATEGORIES, 'Ñandú "A"'][category]);
       expect(Math.round(parsed.valor * 100)).toBe(valorCentavos);
       expect(Date.parse(parsed.timestamp)).toBe(1000 * second);
