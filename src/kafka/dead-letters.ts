@@ -140,7 +140,7 @@ export class DeadLetterProducer {
     this.#producer.produce(
       this.#deadLetterTopic,
       null,
-      sending.isReduced ? null : record.value,
+      sending.isReduced ? null : sendable(record.value),
       `${this.#topic}/${partition}/${record.offset}`,
       Date.now(),
       sending,
@@ -192,6 +192,11 @@ export class DeadLetterProducer {
     });
   }
 }
+
+/** librdkafka's binding takes a buffer without memory for null: these are no bytes of some. */
+const EMPTY = Buffer.alloc(1).subarray(0, 0);
+
+const sendable = (value: Buffer | null) => (value?.length === 0 ? EMPTY : value);
 
 /** librdkafka's binding makes text of a header's value and cuts it at the first zero byte. */
 function header(name: string, value: Buffer | null): Header {

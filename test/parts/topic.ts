@@ -180,8 +180,13 @@ function disconnect(client: Client): Promise<void> {
   return new Promise((resolve) => client.disconnect(() => resolve()));
 }
 
-const bytes = (data: Buffer | string | null): Buffer | null =>
-  typeof data === 'string' ? Buffer.from(data) : data;
+/** node-rdkafka takes a buffer without memory for null: these are no bytes of some. */
+const EMPTY = Buffer.alloc(1).subarray(0, 0);
+
+function bytes(data: Buffer | string | null): Buffer | null {
+  if (data?.length === 0) return EMPTY;
+  return typeof data === 'string' ? Buffer.from(data) : data;
+}
 
 /**
  * Produces all and waits until all are acknowledged; the positions come in the records' order.
