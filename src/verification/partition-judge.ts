@@ -81,7 +81,7 @@ export interface PartitionFindings {
 }
 
 /** How many records at the beginning of a cut log are asked for the time of those before them. */
-const BOUND_RECORDS = 10_000;
+const BOUND_RECORDS = 1000;
 
 export class PartitionJudge {
   readonly #rules: Rules;
@@ -210,15 +210,16 @@ export class PartitionJudge {
   }
 
   /**
-   * Deleted are the oldest records. That none of them is of a later Kafka timestamp than all of
-   * the first that are left is taken for granted; and no sale is counted that is further than the
-   * tolerance ahead of its timestamp.
+   * Deleted are the oldest records. That none of them has a Kafka timestamp which is later by more
+   * than the delay than all of the first that are left is taken for granted, since the delay is how
+   * far out of order records may come; and no sale is counted that is further than the tolerance
+   * ahead of its own timestamp.
    */
   #findBound(): void {
     this.#boundMs =
       this.#records === 0
         ? Number.POSITIVE_INFINITY
-        : this.#firstTimestampsMax + this.#rules.futureToleranceMs + 1;
+        : this.#firstTimestampsMax + this.#rules.delayMs + this.#rules.futureToleranceMs + 1;
   }
 
   #state(): JudgedState {
