@@ -79,6 +79,7 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/verification/' },
       to: {
+        pathNot: '^src/sale/flatbuffers/generated/',
         path:
           '^src/(sale|window|state|workers)/|^src/mongo/(progress|settings|totals)-store' +
           '|^src/kafka/(record-batch|record-headers|dead-letters|compression)',

@@ -3,7 +3,7 @@
  * the progress offset must have a letter; every letter must have such a record, and repeat it.
  * The same letter twice is allowed: after a crash it is sent again. Pure.
  */
-import { VALUE_OMITTED } from './dead-letter.ts';
+import { VALUE_OMITTED, WHOLE_RECORD } from './dead-letter.ts';
 import type { Differences } from './differences.ts';
 import { inOrder, type LetterRows } from './letter-rows.ts';
 import { LATE } from './partition-judge.ts';
@@ -97,7 +97,7 @@ function isAt({ offsets, items }: LetterRows, row: number, { offset, item }: Pla
 }
 
 function show({ topic, partition }: LettersScope, { offset, item }: Place): string {
-  return `${topic}/${partition}/${offset}${item < 0 ? '' : `/${item}`}`;
+  return `${topic}/${partition}/${offset}${item === WHOLE_RECORD ? '' : `/${item}`}`;
 }
 
 type Counts = { -readonly [Field in keyof LettersCompared]: LettersCompared[Field] };

@@ -15,16 +15,19 @@ export interface LogRecord {
   readonly headers: readonly (readonly [name: string, value: Buffer])[];
 }
 
-/** Where the rejected record lies. */
+/** In place of an item: the record as a whole. */
+export const WHOLE_RECORD = -1;
+
+/** Where what was rejected lies. */
 export interface Origin {
   readonly topic: string;
   readonly partition: number;
   readonly offset: number;
+  /** Index of the sale in its record, or WHOLE_RECORD. */
+  readonly item: number;
 }
 
 export interface DeadLetter extends Origin {
-  /** Index of the sale in its record; -1 for the record as a whole. */
-  readonly item: number;
   readonly reason: string;
   readonly fingerprint: bigint;
 }
@@ -33,13 +36,14 @@ export interface DeadLetter extends Origin {
 export const VALUE_OMITTED = 0n;
 
 const FREE_HEADERS = new Set(['vendaval-reason', 'vendaval-detail']);
-const ORIGIN = /^([^/]+)\/(\d{1,10})\/(\d{1,16})$/;
+const ORIGIN = /^([^/]+)\/(\d{1,10})\/(\d{1,16})(?:\/(\d{1,6}))?$/;
 
 type Header = readonly [name: string, value: string];
 
-/** The fingerprint of the letter that a rejected record must have. */
-export function expectedFingerprint(topic: string, partition: number, record: LogRecord): bigint {
-  const { offset, timestampMs, key, value } = record;
+/** @param record what was rejected; of a batched sale, with that sale's own value */
+export function expectedFingerprint(origin: Origin, record: LogRecord): bigint {
+  const { topic, partition, offset, item } = origin;
+  const { timestampMs, key, value } = record;
   return fingerprint(value, [
     ...record.headers.map(([name, bytes]) => asSent(name, bytes)),
     ['vendaval-reason', ''],
@@ -48,6 +52,7 @@ export function expectedFingerprint(topic: string, partition: number, record: Lo
     ['vendaval-partition', String(partition)],
     ['vendaval-offset', String(offset)],
     ['vendaval-timestamp', String(timestampMs)],
+    ...(item === WHOLE_RECORD ? [] : [['vendaval-item', String(item)] as const]),
     ...(key === null ? [] : [asSent('vendaval-key', key)]),
   ]);
 }
@@ -75,7 +80,7 @@ export function readLetter(record: LogRecord): DeadLetter | null {
     topic: match[1],
     partition: Number(match[2]),
     offset: Number(match[3]),
-    item: -1,
+    item: match[4] === undefined ? WHOLE_RECORD : Number(match[4]),
     reason: ours[0]?.[1] ?? '(no reason)',
     fingerprint: isOmitted ? VALUE_OMITTED : fingerprint(record.value, compared),
   };

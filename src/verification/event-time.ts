@@ -3,9 +3,8 @@
  * zones are Intl's. Times that a clock change skips count by the clock before it, and of times
  * that come twice the first counts.
  */
+import { EVENT_MS_LIMIT } from './sale.ts';
 
-/** 2106-02-07T06:28:16Z: 2^32 seconds. */
-const LIMIT_MS = 4_294_967_296_000;
 const HOUR_MS = 3_600_000;
 const CACHE_MAX = 50_000;
 
@@ -44,7 +43,7 @@ export class EventTimes {
     if (year < 1969 || year > 2107) return Number.NaN;
     const localMs = local.getTime() + Number(`${fraction}000`.slice(0, 3));
     const eventMs = zone === undefined ? this.#inZone(localMs) : localMs - offsetMs(zone);
-    return eventMs >= 0 && eventMs < LIMIT_MS ? eventMs : Number.NaN;
+    return eventMs >= 0 && eventMs < EVENT_MS_LIMIT ? eventMs : Number.NaN;
   }
 
   #inZone(localMs: number): number {

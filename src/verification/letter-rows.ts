@@ -8,7 +8,7 @@ const REASONS_MAX = 1000;
 
 export interface LetterRows {
   readonly offsets: Float64Array;
-  /** Index of the sale in its record; -1 for the record as a whole. */
+  /** As `Origin.item`. */
   readonly items: Int32Array;
   /** Into `reasonNames`. */
   readonly reasons: Uint16Array;

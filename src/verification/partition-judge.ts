@@ -12,10 +12,11 @@
  * that was deleted is of event times up to some bound; windows that start after it hold none of
  * that, and no sale of theirs can have been late by it. Those are judged, others not.
  */
-import { expectedFingerprint, type LogRecord, VALUE_OMITTED } from './dead-letter.ts';
+import { expectedFingerprint, type LogRecord, VALUE_OMITTED, WHOLE_RECORD } from './dead-letter.ts';
 import { type LetterRows, LetterRowsBuilder } from './letter-rows.ts';
 import type { Rules } from './rules.ts';
-import { type Sale, SaleRules } from './sale-rules.ts';
+import type { BatchedSale, Sale, SaleVerdict } from './sale.ts';
+import { SaleRules } from './sale-rules.ts';
 
 export const LATE = 'late';
 const CORRUPT = 'corrupt_batch';
@@ -103,7 +104,7 @@ export class PartitionJudge {
   constructor(rules: Rules, task: PartitionTask) {
     this.#rules = rules;
     this.#task = task;
-    this.#saleRules = new SaleRules(rules.timeZone);
+    this.#saleRules = new SaleRules(rules.timeZone, rules.version);
     const { missing } = task;
     this.#categories = new Set(missing === 'nothing' ? [] : task.admitted);
     if (missing === 'nothing') this.#boundMs = Number.NEGATIVE_INFINITY;
@@ -121,14 +122,28 @@ export class PartitionJudge {
     this.#records++;
     if (this.#settledOffset === Number.POSITIVE_INFINITY) this.#settle(record);
     const verdict = this.#saleRules.judge(record.value);
-    if (typeof verdict === 'string') this.#reject(record, verdict);
-    else this.#judge(record, verdict);
+    if (!Array.isArray(verdict)) return this.#take(record, WHOLE_RECORD, verdict as SaleVerdict);
+    // As if each were a record: one moves the time by which the next is judged.
+    (verdict as readonly BatchedSale[]).forEach((sale, item) => {
+      this.#take(record, item, sale.verdict, sale);
+    });
+  }
+
+  #take(record: LogRecord, item: number, verdict: SaleVerdict, batched?: BatchedSale): void {
+    const reason = typeof verdict === 'string' ? verdict : this.#judge(record, verdict);
+    if (reason === null) return;
+    this.#rejected.set(reason, (this.#rejected.get(reason) ?? 0) + 1);
+    const { topic } = this.#rules;
+    const value = batched ? batched.letterValue() : record.value;
+    const origin = { topic, partition: this.#task.partition, offset: record.offset, item };
+    const print = expectedFingerprint(origin, { ...record, value });
+    this.#rejects.push(record.offset, item, reason, print);
   }
 
   /** These offsets were passed over: they count as rejected, and have one letter, at the first. */
   skip({ from, to }: SkippedRange): void {
     this.#rejected.set(CORRUPT, (this.#rejected.get(CORRUPT) ?? 0) + to - from);
-    this.#rejects.push(from, -1, CORRUPT, VALUE_OMITTED);
+    this.#rejects.push(from, WHOLE_RECORD, CORRUPT, VALUE_OMITTED);
   }
 
   /** @param reachedProgress whether the log was read up to the progress offset */
@@ -147,27 +162,23 @@ export class PartitionJudge {
     };
   }
 
-  #judge(record: LogRecord, sale: Sale): void {
+  /** @returns the reason why it is not counted; null when it is */
+  #judge(record: LogRecord, sale: Sale): string | null {
     const { windowMs, delayMs, futureToleranceMs, maxCategories } = this.#rules;
     if (!this.#categories.has(sale.categoria)) {
-      if (this.#categories.size >= maxCategories) return this.#reject(record, 'category_limit');
+      if (this.#categories.size >= maxCategories) return 'category_limit';
       this.#categories.add(sale.categoria);
     }
     const { timestampMs } = record;
     if (timestampMs >= 0 && sale.eventMs - timestampMs > futureToleranceMs) {
-      return this.#reject(record, 'future_timestamp');
+      return 'future_timestamp';
     }
     const windowStartMs = sale.eventMs - (sale.eventMs % windowMs);
-    if (windowStartMs + windowMs <= this.#maxEventMs - delayMs) return this.#reject(record, LATE);
+    if (windowStartMs + windowMs <= this.#maxEventMs - delayMs) return LATE;
     this.#counted++;
     if (sale.eventMs > this.#maxEventMs) this.#maxEventMs = sale.eventMs;
     this.#add(record.offset, windowStartMs, sale);
-  }
-
-  #reject(record: LogRecord, reason: string): void {
-    this.#rejected.set(reason, (this.#rejected.get(reason) ?? 0) + 1);
-    const print = expectedFingerprint(this.#rules.topic, this.#task.partition, record);
-    this.#rejects.push(record.offset, -1, reason, print);
+    return null;
   }
 
   #add(offset: number, windowStartMs: number, sale: Sale): void {

@@ -5,10 +5,11 @@
 import type { ClientSession, Db } from 'mongodb';
 import { VendavalError } from '../lib/errors.ts';
 
-/** The rules that this verifier knows; another version judges records otherwise. */
-const KNOWN_RULES_VERSION = 1;
+/** Versions of the rules that this verifier knows; another one judges records otherwise. */
+const KNOWN_VERSIONS = [1, 2];
 
 export interface Rules {
+  readonly version: number;
   readonly topic: string;
   readonly collection: string;
   readonly windowMs: number;
@@ -30,14 +31,16 @@ export async function readRules(db: Db, session: ClientSession): Promise<Rules> 
       hint: 'It pins no settings. Name the database that the engine writes to: --database <name>.',
     });
   }
-  if (Number(stored.versao_regras) !== KNOWN_RULES_VERSION) {
+  const version = Number(stored.versao_regras);
+  if (!KNOWN_VERSIONS.includes(version)) {
     throw new VendavalError(
       `the totals in "${db.databaseName}" were made by version ${stored.versao_regras} of the ` +
-        `rules, and this program knows version ${KNOWN_RULES_VERSION}`,
+        `rules, and this program knows ${KNOWN_VERSIONS.join(' and ')}`,
       { code: 'E_VERIFY_RULES', hint: 'Verify with the release that counts.' },
     );
   }
   return {
+    version,
     topic: text(stored, 'topico'),
     collection: text(stored, 'colecao'),
     windowMs: whole(stored, 'janela_ms'),

@@ -6,29 +6,30 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { EventTimes } from './event-time.ts';
+import { type FlatVerdict, judgeFlat } from './flat-sales.ts';
+import { CATEGORY_BYTES_MAX, type SaleVerdict } from './sale.ts';
 import { centavosOf, valorText } from './valor.ts';
-
-const CATEGORY_BYTES_MAX = 128;
-
-export interface Sale {
-  readonly categoria: string;
-  readonly centavos: bigint;
-  readonly eventMs: number;
-}
-
-/** The sale, or the name of the reason why it is none. */
-export type SaleVerdict = Sale | string;
 
 export class SaleRules {
   readonly #times: EventTimes;
+  readonly #readsFlat: boolean;
 
-  constructor(timeZone: string) {
+  /** @param version of the rules; from the second on FlatBuffers are read */
+  constructor(timeZone: string, version: number) {
     this.#times = new EventTimes(timeZone);
+    this.#readsFlat = version >= 2;
   }
 
-  /** @param value a record's value; null is a tombstone */
-  judge(value: Buffer | null): SaleVerdict {
+  /**
+   * @param value a record's value; null is a tombstone
+   * @returns for a batch, the sales in it
+   */
+  judge(value: Buffer | null): FlatVerdict {
     if (value === null) return 'not_json';
+    return (this.#readsFlat ? judgeFlat(value) : null) ?? this.#json(value);
+  }
+
+  #json(value: Buffer): SaleVerdict {
     const text = value.toString('utf8');
     // Bytes that are no UTF-8 were replaced by U+FFFD, which a text may hold by itself too.
     if (text.includes('\ufffd') && !isUtf8(value)) return 'not_json';

@@ -2,8 +2,8 @@
  * Exact centavos of a sale's valor. What JSON.parse returns was rounded to a double, so the number
  * is taken from the text and worked out in whole numbers of any size.
  */
+import { CENTAVOS_MAX } from './sale.ts';
 
-const CENTAVOS_MAX = 100_000_000_000n;
 /** More zeros than this behind any digit, and it is above the maximum. */
 const SHIFT_MAX = 15;
 

@@ -11,7 +11,7 @@ import { REJECTED, VALID } from '../unit/sale/sales.ts';
 import { numberText, saleBytes, timestampValue } from './sale-generators.ts';
 
 const ZONES = ['UTC', 'America/Sao_Paulo', 'Africa/Monrovia', 'Pacific/Apia', 'Asia/Kolkata'];
-const rulesOf = new Map(ZONES.map((timeZone) => [timeZone, new SaleRules(timeZone)]));
+const rulesOf = new Map(ZONES.map((timeZone) => [timeZone, new SaleRules(timeZone, 2)]));
 const timesOf = new Map(ZONES.map((timeZone) => [timeZone, new EventTimes(timeZone)]));
 
 function byTheEngine(value: Buffer | null, timeZone: string) {
