@@ -86,6 +86,8 @@ export interface PartitionView {
   readonly lag: number | null;
   /** How old the newest record judged is while there is lag; null when it can't be known. */
   readonly lagMs: number | null;
+  /** Where an open transaction begins that holds the position back; null when none does. */
+  readonly openTransactionAt: number | null;
   readonly counted: number;
   readonly rejected: number;
   /** Newest valid event time, and the closing watermark; null before the first sale. */

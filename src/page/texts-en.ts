@@ -109,6 +109,7 @@ export const EN: Texts = {
     historySummary: 'Chart: revenue of the chosen range by category.',
   },
   levels: { ok: 'All is well', info: 'Note', warn: 'Attention', bad: 'Problem' },
+  openTransaction: (offset: string) => `behind a transaction open at ${offset}`,
   states: {
     recovering: 'resuming',
     connecting: 'connecting',

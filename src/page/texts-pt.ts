@@ -115,6 +115,7 @@ export const PT = {
     historySummary: 'Gráfico: faturamento do período escolhido por categoria.',
   },
   levels: { ok: 'Tudo certo', info: 'Aviso', warn: 'Atenção', bad: 'Problema' },
+  openTransaction: (offset: string) => `atrás de uma transação aberta em ${offset}`,
   states: {
     recovering: 'retomando',
     connecting: 'conectando',

@@ -152,7 +152,9 @@ export function showPartitions(snapshot: LiveSnapshot, { format, texts }: Words)
       const isHolder = one.partition === holder && partitions.length > 1;
       setCells(row, [
         isHolder ? `${one.partition} · ${texts.ui.holds}` : String(one.partition),
-        texts.states[one.state],
+        one.openTransactionAt === null
+          ? texts.states[one.state]
+          : texts.openTransaction(format.count(one.openTransactionAt)),
         one.lag === null ? UNKNOWN : format.rate(one.recordsPerSecond),
         one.lag === null ? UNKNOWN : format.count(one.lag),
         one.lagMs === null ? UNKNOWN : format.duration(one.lagMs),

@@ -26,6 +26,8 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  *
  * <p>produce: each line of standard input is one record: codec, partition, timestamp, key, value.
  * An empty line asks for all to be acknowledged, and then gets one line: how many there were.
+ * "begin", "commit" or "abort" with the name of a transactional producer do that; "begin" has a
+ * codec as well. A record whose codec is "in" and that name is of its open transaction.
  *
  * <p>read: writes one line for each committed record up to the end as it is now: partition,
  * offset, timestamp, key, value, and name and value of each header.
@@ -50,11 +52,27 @@ public class JavaClient {
         continue;
       }
       String[] fields = line.split("\t", -1);
+      if (fields[0].equals("begin")) {
+        producers
+            .computeIfAbsent("in " + fields[1], name -> transactional(brokers, fields[2], name))
+            .beginTransaction();
+        continue;
+      }
+      if (fields[0].equals("commit")) {
+        producers.get("in " + fields[1]).commitTransaction();
+        continue;
+      }
+      if (fields[0].equals("abort")) {
+        // An abort drops what was not sent yet, and the records of a test shall be in the log.
+        producers.get("in " + fields[1]).flush();
+        producers.get("in " + fields[1]).abortTransaction();
+        continue;
+      }
       int partition = Integer.parseInt(fields[1]);
       long timestamp = Long.parseLong(fields[2]);
       sent.add(
           producers
-              .computeIfAbsent(fields[0], codec -> producer(brokers, codec))
+              .computeIfAbsent(fields[0], codec -> producer(config(brokers, codec)))
               .send(
                   new ProducerRecord<>(
                       topic, partition, timestamp, bytes(fields[3]), bytes(fields[4]))));
@@ -62,7 +80,20 @@ public class JavaClient {
     for (KafkaProducer<byte[], byte[]> producer : producers.values()) producer.close();
   }
 
-  private static KafkaProducer<byte[], byte[]> producer(String brokers, String codec) {
+  private static KafkaProducer<byte[], byte[]> transactional(
+      String brokers, String codec, String name) {
+    Map<String, Object> config = config(brokers, codec);
+    config.put("transactional.id", name + "-" + System.nanoTime());
+    KafkaProducer<byte[], byte[]> producer = producer(config);
+    producer.initTransactions();
+    return producer;
+  }
+
+  private static KafkaProducer<byte[], byte[]> producer(Map<String, Object> config) {
+    return new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer());
+  }
+
+  private static Map<String, Object> config(String brokers, String codec) {
     Map<String, Object> config = new HashMap<>();
     config.put("bootstrap.servers", brokers);
     config.put("compression.type", codec);
@@ -71,7 +102,7 @@ public class JavaClient {
     // Batches of several blocks: snappy's are 32 KB, lz4's 64 KB, zstd's 128 KB.
     config.put("batch.size", 400_000);
     config.put("max.request.size", 2_000_000);
-    return new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer());
+    return config;
   }
 
   private static void read(String brokers, String topic) throws Exception {

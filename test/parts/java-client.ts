@@ -66,12 +66,27 @@ export class JavaProducer {
     return new JavaProducer(await JavaProcess.start(test, ['produce', brokers, topic]));
   }
 
-  /** Produces these, without their headers, and waits until all are acknowledged. */
+  /** Begins a transaction of the producer of this name, which writes with this codec. */
+  begin(name: string, codec = 'none'): void {
+    this.#process.child.stdin!.write(`begin\t${name}\t${codec}\n`);
+  }
+
+  /** Ends it, once it is acknowledged. */
+  async finish(name: string, how: 'commit' | 'abort'): Promise<void> {
+    this.#process.child.stdin!.write(`${how}\t${name}\n`);
+    await this.produce('none', []);
+  }
+
+  /**
+   * Produces these, without their headers, and waits until all are acknowledged.
+   *
+   * @param codec or `in NAME` for a record of that producer's open transaction
+   */
   async produce(codec: string, records: readonly RecordToProduce[]): Promise<void> {
     const lines = records.map(({ partition = 0, timestamp = Date.now(), key, value }) =>
       [codec, partition, timestamp, encode(key), encode(value)].join('\t'),
     );
-    this.#process.child.stdin!.write(`${lines.join('\n')}\n\n`);
+    this.#process.child.stdin!.write(lines.map((line) => `${line}\n`).join('') + '\n');
     const { value: count } = await this.#process.lines.next();
     if (count !== String(records.length)) throw this.#process.failure('did not acknowledge all');
   }
