@@ -3,22 +3,25 @@
  * --brokers and --mongo name), a topic of its own, an engine, `vendaval load --check`, and
  * `vendaval verify` at the end; then what was held, how late it was, who used what, and pass or
  * fail as exit code. `-- --small` takes seconds and judges exactness only; `-- --full` is the peak
- * of the 2020 Double 11: 583,000 sales a second for a minute.
+ * of the 2020 Double 11: 583,000 sales a second for a minute. `-- --latency` goes through four rates
+ * with windows of 20 s and a delay of 10 s, and writes bench/results/latency.md.
  */
 import { randomUUID } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startEmbeddedDatabase } from '../src/mongo/embedded-database.ts';
 import { EngineProcess } from '../test/parts/engine-process.ts';
 import { startKafkaBroker } from '../test/parts/kafka-broker.ts';
-import { type LoadTestReport, reportLines } from './parts/load-report.ts';
+import { type LoadTestReport, latencyTable, reportLines } from './parts/load-report.ts';
 import { ProcessUsage } from './parts/process-usage.ts';
 
 const { values } = parseArgs({
   options: {
     small: { type: 'boolean', default: false },
     full: { type: 'boolean', default: false },
+    latency: { type: 'boolean', default: false },
     profile: { type: 'string' },
     rate: { type: 'string' },
     duration: { type: 'string' },
@@ -26,6 +29,8 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     partitions: { type: 'string', default: '3' },
     threads: { type: 'string' },
+    window: { type: 'string', default: '1m' },
+    'watermark-delay': { type: 'string', default: '2m' },
     brokers: { type: 'string' },
     mongo: { type: 'string' },
     'skip-verify': { type: 'boolean', default: false },
@@ -33,16 +38,18 @@ const { values } = parseArgs({
   },
 });
 
-const size = values.full
+const sizes = values.full
   ? { profile: 'constant', rate: '583000', duration: '60s' }
   : values.small
     ? { profile: 'black-friday', rate: '10000', duration: '10s' }
     : { profile: 'black-friday', rate: '100000', duration: '60s' };
-const { profile = size.profile, rate = size.rate, duration = size.duration } = values;
 const isTerminal = process.stdout.isTTY === true && !values.json;
 const START_LIMIT_MS = 120_000;
 /** Sales of the load, from the first to the last; then verify, which reads all of it again. */
 const LIMIT_MS = 3_600_000;
+const LATENCY_RATES = ['2', '5000', '100000', '583000'];
+/** Two windows of 20 s close in it. */
+const LATENCY_DURATION = '85s';
 
 function step(message: string): void {
   process.stderr.write(
@@ -55,7 +62,13 @@ const count = (value: unknown) => Math.round(Number(value)).toLocaleString('en-U
 const cleanups: (() => Promise<void> | void)[] = [];
 const ending = { onTestFinished: (action: () => Promise<void> | void) => cleanups.push(action) };
 
-async function servers() {
+interface Servers {
+  readonly brokers: string;
+  readonly mongo: string;
+  readonly pids: Readonly<Record<string, number>>;
+}
+
+async function servers(): Promise<Servers> {
   const pids: Record<string, number> = {};
   let { brokers, mongo } = values;
   if (!brokers) {
@@ -100,13 +113,23 @@ function follow(load: EngineProcess): { notVisibleMax: () => number; stop: () =>
   };
 }
 
-async function run(): Promise<LoadTestReport> {
-  const { brokers, mongo, pids } = await servers();
+interface Size {
+  readonly profile: string;
+  readonly rate: string;
+  readonly duration: string;
+  readonly window: string;
+  readonly delay: string;
+  readonly verifies: boolean;
+}
+
+async function run({ brokers, mongo, pids }: Servers, size: Size): Promise<LoadTestReport> {
+  const { profile, rate, duration, window, delay } = size;
+  const windows = ['--window', window, '--watermark-delay', delay];
   const name = `load-test-${randomUUID().slice(0, 8)}`;
   const common = ['--brokers', brokers, '--mongo', mongo, '--topic', name, '--database', name];
   const vendaval = (...args: string[]) => new EngineProcess(ending, [...args, ...common]);
   await vendaval('topic', 'create', '--partitions', values.partitions).endsWell(START_LIMIT_MS);
-  const engine = vendaval('engine', '--http', 'off', '--group', name);
+  const engine = vendaval('engine', '--http', 'off', '--group', name, ...windows);
   await engine.says('engine-started', '', START_LIMIT_MS);
   step(`${profile}, up to ${count(rate)} sales/s for ${duration}, as ${values.format}`);
   const oracle = join(tmpdir(), `${name}.json`);
@@ -114,6 +137,7 @@ async function run(): Promise<LoadTestReport> {
     ...['load', '--check', '--profile', profile, '--rate', rate, '--duration', duration],
     ...['--format', values.format, '--seed', values.seed, '--oracle', oracle],
     ...(values.threads ? ['--threads', values.threads] : []),
+    ...windows,
   );
   const processes = { load: load.pid, engine: engine.pid, ...pids };
   const usage = new ProcessUsage(processes);
@@ -127,7 +151,7 @@ async function run(): Promise<LoadTestReport> {
   engine.signal('SIGTERM');
   await engine.endsWell(START_LIMIT_MS);
   let verified: boolean | null = null;
-  if (!values['skip-verify']) {
+  if (size.verifies) {
     step('vendaval verify reads all of it again');
     const verify = vendaval('verify');
     verified = (await verify.end(LIMIT_MS)).code === 0;
@@ -151,14 +175,40 @@ async function run(): Promise<LoadTestReport> {
   };
 }
 
-try {
-  const report = await run();
+async function once(parts: Servers): Promise<void> {
+  const size: Size = {
+    profile: values.profile ?? sizes.profile,
+    rate: values.rate ?? sizes.rate,
+    duration: values.duration ?? sizes.duration,
+    window: values.window,
+    delay: values['watermark-delay'],
+    verifies: !values['skip-verify'],
+  };
+  const report = await run(parts, size);
   const { lines, passed } = reportLines(report);
-  process.stdout.write(
-    isTerminal ? `${lines.join('\n')}\n` : `${JSON.stringify({ passed, ...report })}\n`,
-  );
-  if (!isTerminal) process.stderr.write(`${lines.join('\n')}\n`);
+  if (!isTerminal) process.stdout.write(`${JSON.stringify({ passed, ...report })}\n`);
+  (isTerminal ? process.stdout : process.stderr).write(`${lines.join('\n')}\n`);
   process.exitCode = passed ? 0 : 1;
+}
+
+/** Every rate in a run of its own, one after the other on the same servers. */
+async function latencies(parts: Servers): Promise<void> {
+  const reports: LoadTestReport[] = [];
+  for (const rate of values.rate?.split(',') ?? LATENCY_RATES) {
+    const duration = values.duration ?? LATENCY_DURATION;
+    const size = { profile: 'constant', rate, duration, window: '20s', delay: '10s' };
+    reports.push(await run(parts, { ...size, verifies: false }));
+  }
+  const text = latencyTable(reports);
+  process.stdout.write(isTerminal ? text : `${JSON.stringify({ reports })}\n`);
+  if (!isTerminal) process.stderr.write(text);
+  writeFileSync(new URL('./results/latency.md', import.meta.url), text);
+  process.exitCode = reports.every(({ checked }) => checked.exact) ? 0 : 1;
+}
+
+try {
+  const parts = await servers();
+  await (values.latency ? latencies(parts) : once(parts));
 } finally {
   for (const cleanup of cleanups.reverse()) await cleanup();
 }

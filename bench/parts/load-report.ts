@@ -34,6 +34,7 @@ export interface LoadTestReport {
     readonly differences: number;
     readonly shown: readonly string[];
     readonly visible: { readonly sinceSentMs: Times | null; readonly sinceDueMs: Times | null };
+    readonly closed: { readonly windows: number; readonly afterMs: Times | null };
   };
   /** Sales acknowledged and not yet visible, at the worst. */
   readonly notVisibleMax: number;
@@ -74,6 +75,7 @@ export function reportLines(report: LoadTestReport): { lines: string[]; passed: 
     ...verdicts.map(([ok, text]) => `  ${mark(ok)}  ${text}`),
     `  visible after sending: ${times(checked.visible.sinceSentMs)}`,
     `  visible after due:     ${times(checked.visible.sinceDueMs)}`,
+    `  closed after closable: ${times(checked.closed.afterMs)} (${checked.closed.windows} windows)`,
     `  at most ${count(notVisibleMax)} acknowledged and not yet visible; ` +
       `${count(done.troubles)} tries repeated`,
     ...Object.entries(used).map(
@@ -84,4 +86,38 @@ export function reportLines(report: LoadTestReport): { lines: string[]; passed: 
     ...checked.shown.map((text) => `  ${text}`),
   ];
   return { lines, passed: verdicts.every(([ok]) => ok) };
+}
+
+/** A row for each rate. */
+export function latencyTable(reports: readonly LoadTestReport[]): string {
+  const cells = (list: Times | null) =>
+    list ? [list.p50, list.p99, list.p999].map((ms) => `${count(ms)}`) : ['–', '–', '–'];
+  const rows = reports.map(({ size, done, checked, used }) => {
+    const { sinceSentMs, sinceDueMs } = checked.visible;
+    const closed = checked.closed.afterMs;
+    const cpu = (name: string) => fixed(used[name]?.cpuS ?? null);
+    return [
+      count(size.rate),
+      done.held ? 'yes' : `no: ${count(done.rate)}/s`,
+      checked.exact ? 'yes' : 'NO',
+      ...cells(sinceSentMs),
+      ...cells(sinceDueMs),
+      closed ? `${count(closed.p50)} to ${count(closed.max)} (${checked.closed.windows})` : '–',
+      ['load', 'engine', 'broker', 'database'].map(cpu).join(' / '),
+    ].join(' | ');
+  });
+  return [
+    '# Latency',
+    '',
+    `Load, engine, broker and database on ${reports[0].machine}; ${reports[0].size.duration} of a ` +
+      'constant rate, windows of 20 s, watermark delay 10 s. Milliseconds. Visible is a read of the ' +
+      'database that shows the sale (docs/LOAD.md says how it is measured, and that it is never too ' +
+      'good); closed is from when the last partition has passed the window. Made by ' +
+      '`npm run load-test -- --latency`.',
+    '',
+    '| sales/s | kept | exact | sent to visible p50 | p99 | p99.9 | due to visible p50 | p99 | p99.9 | closable to closed | CPU s: load / engine / broker / database |',
+    '|---:|---|---|---:|---:|---:|---:|---:|---:|---|---|',
+    ...rows.map((row) => `| ${row} |`),
+    '',
+  ].join('\n');
 }

@@ -6,6 +6,7 @@
 import type { Settings } from '../config/options.ts';
 import { sleep, steadyEpochMs } from '../lib/clock.ts';
 import type { VendavalError } from '../lib/errors.ts';
+import { Closing, type ClosingFigures } from '../load/closing.ts';
 import type { Acknowledgement } from '../load/load-protocol.ts';
 import { differences, type FoundProgress, type FoundTotal } from '../load/oracle-compare.ts';
 import type { LoadOracle } from '../load/oracle-file.ts';
@@ -14,6 +15,7 @@ import { connectMongo, type MongoConnection, mongoError } from '../mongo/connect
 import { ProgressStore } from '../mongo/progress-store.ts';
 import { TotalsReader } from '../mongo/totals-reader.ts';
 import { REASONS } from '../sale/reasons.ts';
+import { windowIndexOf } from '../window/window.ts';
 
 /** From one read's answer to the next read. */
 const POLL_MS = 20;
@@ -21,20 +23,25 @@ const RETRY_MS = 1000;
 /** An engine that got no further for so long will not count what is left. */
 const STAND_STILL_MS = 30_000;
 const PAGE = 1000;
+/** Back from the one that may be closed now. */
+const WINDOWS_LOOKED_AT = 4;
 
 export interface CheckResult {
   /** Sentences; none means exact. */
   readonly differences: readonly string[];
   readonly figures: VisibilityFigures;
+  readonly closing: ClosingFigures;
 }
 
 export class LoadCheck {
   readonly #settings: Settings;
   readonly #mongo: MongoConnection;
   readonly #progress: ProgressStore;
+  readonly #totalsReader: TotalsReader;
   readonly #visibility = new Visibility();
   readonly #end = new AbortController();
   readonly #onTrouble: (code: string, message: string) => void;
+  #closing: Closing | null = null;
   #watching: Promise<void> = Promise.resolve();
   #nextOffsets: readonly number[] = [];
 
@@ -46,6 +53,7 @@ export class LoadCheck {
     this.#settings = settings;
     this.#mongo = mongo;
     this.#progress = new ProgressStore(mongo.db, settings.topic, 'vendaval-load');
+    this.#totalsReader = new TotalsReader(mongo.db, settings.collection);
     this.#onTrouble = onTrouble;
   }
 
@@ -58,11 +66,14 @@ export class LoadCheck {
   }
 
   start(partitions: number): void {
-    this.#watching = this.#watch(partitions);
+    const { windowMs, watermarkDelayMs } = this.#settings;
+    this.#closing = new Closing(windowMs, watermarkDelayMs, partitions);
+    this.#watching = this.#watch(partitions, this.#closing);
   }
 
   acknowledged(batches: readonly Acknowledgement[]): void {
     this.#visibility.acknowledged(batches);
+    this.#closing?.acknowledged(batches);
   }
 
   figures(): VisibilityFigures {
@@ -88,7 +99,9 @@ export class LoadCheck {
     await this.#watching;
     try {
       const [totals, progress] = [await this.#totals(), await this.#counts(oracle)];
-      return { differences: differences(oracle, totals, progress), figures: this.figures() };
+      const closing = this.#closing?.figures() ?? { windows: 0, times: null };
+      const found = differences(oracle, totals, progress);
+      return { differences: found, figures: this.figures(), closing };
     } catch (error) {
       throw mongoError(error, this.#settings.mongo);
     }
@@ -100,7 +113,7 @@ export class LoadCheck {
     await this.#mongo.close();
   }
 
-  async #watch(partitions: number): Promise<void> {
+  async #watch(partitions: number, closing: Closing): Promise<void> {
     const { signal } = this.#end;
     while (!signal.aborted) {
       try {
@@ -112,6 +125,7 @@ export class LoadCheck {
           this.#visibility.seen(partition, nextOffset, nowMs);
         }
         this.#nextOffsets = offsets;
+        if (closing.isNear(steadyEpochMs())) await this.#lookForClosed(closing);
         await sleep(POLL_MS, signal);
       } catch (cause) {
         const { code, message } = mongoError(cause, this.#settings.mongo) as VendavalError;
@@ -121,12 +135,19 @@ export class LoadCheck {
     }
   }
 
+  async #lookForClosed(closing: Closing): Promise<void> {
+    const { windowMs, watermarkDelayMs } = this.#settings;
+    const fromMs = steadyEpochMs() - watermarkDelayMs - WINDOWS_LOOKED_AT * windowMs;
+    const starts = await this.#totalsReader.closedWindows(fromMs);
+    const nowMs = steadyEpochMs();
+    for (const startMs of starts) closing.closed(windowIndexOf(startMs, windowMs), nowMs);
+  }
+
   async #totals(): Promise<FoundTotal[]> {
-    const reader = new TotalsReader(this.#mongo.db, this.#settings.collection);
     const all = { fromMs: 0, toMs: 2 ** 32 * 1000 };
     const totals: FoundTotal[] = [];
     for (let after: string | null = null; ; ) {
-      const page = await reader.page(all, after, PAGE);
+      const page = await this.#totalsReader.page(all, after, PAGE);
       totals.push(...page);
       if (page.length < PAGE) return totals;
       after = page[page.length - 1].id;

@@ -158,16 +158,22 @@ export class LoadView {
   }
 
   /** The database against the oracle. */
-  checked({ differences, figures }: CheckResult): void {
+  checked({ differences, figures, closing }: CheckResult): void {
     const isExact = differences.length === 0;
     if (this.#shell.json) {
       const shown = differences.slice(0, DIFFERENCES_SHOWN);
       const count = differences.length;
-      const fields = { exact: isExact, differences: count, shown, visible: visibleFields(figures) };
-      return this.#json('checked', fields);
+      const visible = visibleFields(figures);
+      const closed = { windows: closing.windows, afterMs: wholeMs(closing.times) };
+      return this.#json('checked', { exact: isExact, differences: count, shown, visible, closed });
     }
     const { out } = this.#shell;
     out.write(`visible in the database: ${visibleText(figures)}\n`);
+    if (closing.times) {
+      const { windows, times } = closing;
+      const [p50, max] = [times.p50, times.max].map(humanDurationMs);
+      out.write(`closed: ${windows} windows, ${p50} after they could be (p50), at most ${max}\n`);
+    }
     if (isExact) {
       out.write(`${pc.green('exact')}: every total and counter is what the oracle says\n`);
       return;

@@ -27,7 +27,12 @@ export class MsHistogram {
   /** null when nothing was added. The time that such a share of all did not exceed. */
   percentiles(): Percentiles | null {
     if (this.#total === 0) return null;
-    return { p50: this.#at(0.5), p99: this.#at(0.99), p999: this.#at(0.999), max: this.#max };
+    return {
+      p50: this.#at(0.5),
+      p99: this.#at(0.99),
+      p999: this.#at(0.999),
+      max: Math.ceil(this.#max),
+    };
   }
 
   #at(share: number): number {

@@ -44,6 +44,7 @@ export interface Bucket extends CategorySums {
   readonly open: number;
 }
 
+const startOf = ({ janela_inicio }: { janela_inicio: Date }) => janela_inicio.getTime();
 const startText = (ms: number) => new Date(ms).toISOString();
 
 /** Through $map: a sum over a path into an array is not the same on every server. */
@@ -131,6 +132,16 @@ export class TotalsReader {
       centavos: BigInt(centavos),
       sales: Number(sales),
     }));
+  }
+
+  /** The starts of the windows from a time on of which every document is closed. */
+  async closedWindows(fromMs: number): Promise<number[]> {
+    const documents = await this.#collection
+      .find({ _id: { $gte: startText(fromMs) } }, { maxTimeMS: QUERY_MS_MAX })
+      .project<Pick<TotalsDocument, 'janela_inicio' | 'fechada'>>({ janela_inicio: 1, fechada: 1 })
+      .toArray();
+    const open = new Set(documents.filter(({ fechada }) => !fechada).map(startOf));
+    return [...new Set(documents.map(startOf))].filter((startMs) => !open.has(startMs));
   }
 
   /** A page in order of `_id`, from after `after` on. */
