@@ -20,6 +20,7 @@ import { connectMongo } from '../mongo/connection.ts';
 import { startEmbeddedDatabase } from '../mongo/embedded-database.ts';
 import { outColour as pc } from './colour.ts';
 import { closedCount, newestTotals, renderStream, renderTotals } from './demo-view.ts';
+import { LivePage } from './live-page.ts';
 import { runProduce } from './produce.ts';
 import { eventWriter, type Shell } from './shell.ts';
 import { openDatabase, openTopics } from './startup.ts';
@@ -141,16 +142,24 @@ async function runOn(
   const mongo = await openDatabase(settings, ending.signal, onEvent);
   let timer: NodeJS.Timeout | undefined;
   let end: NodeJS.Timeout | undefined;
+  let page: LivePage | undefined;
   try {
     await openTopics(settings, ending.signal, onEvent);
+    page = await LivePage.make({
+      ...{ settings, mongo, owner: 'demo', onEvent },
+      status: () => engine.status(),
+    });
     const engine = new Engine({
       settings,
       mongo,
       outside: kafkaAndThreads(settings),
       owner: 'demo',
       untilEnd: false,
-      onEvent,
+      onEvent: page.onEvent,
+      onCheckpoint: page.onCheckpoint,
     });
+    const address = await page.open({ host: '127.0.0.1', port: 0 });
+    if (address !== null && !shell.json) say(`live page at ${pc.bold(address)}`);
     say(
       `windows of ${humanDurationMs(settings.windowMs)}, watermark delay ` +
         `${humanDurationMs(settings.watermarkDelayMs)}, ${options.rate} sales/s; Ctrl+C stops everything`,
@@ -174,6 +183,7 @@ async function runOn(
     clearInterval(timer);
     clearTimeout(end);
     view.close();
+    await page?.close();
     await mongo.close();
   }
 }

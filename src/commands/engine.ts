@@ -3,13 +3,12 @@ import { hostname } from 'node:os';
 import logUpdate from 'log-update';
 import type { Settings } from '../config/options.ts';
 import { Engine } from '../coordinator/engine.ts';
-import type { EngineEvent, EngineStatus, PartitionStatus } from '../coordinator/engine-events.ts';
+import type { EngineStatus, PartitionStatus } from '../coordinator/engine-events.ts';
 import { kafkaAndThreads } from '../coordinator/outside.ts';
 import type { RunSummary } from '../coordinator/run-tally.ts';
-import type { Dashboard } from '../dashboard/dashboard.ts';
 import { formatCount, humanDurationMs } from '../lib/units.ts';
 import { outColour as pc } from './colour.ts';
-import { makeLivePage, openLivePage } from './live-page.ts';
+import { LivePage } from './live-page.ts';
 import { eventWriter, type Shell } from './shell.ts';
 import { openDatabase, openTopics } from './startup.ts';
 import { describeHold } from './watermark-text.ts';
@@ -28,31 +27,27 @@ export async function runEngine(
   shell: Shell,
 ): Promise<void> {
   const view = new StatusView(shell);
-  const write = eventWriter(shell, (line) => view.above(line));
-  let page: Dashboard | null = null;
-  const onEvent = (event: EngineEvent) => {
-    write(event);
-    page?.onEvent(event);
-  };
+  const onEvent = eventWriter(shell, (line) => view.above(line));
   const startedMs = performance.now();
   const mongo = await openDatabase(settings, shell.signal, onEvent);
   let timer: NodeJS.Timeout | undefined;
+  let page: LivePage | undefined;
   try {
     await openTopics(settings, shell.signal, onEvent);
     const owner = `${hostname()}/${process.pid}`;
-    page = await makeLivePage({ settings, mongo, owner, status: () => engine.status(), onEvent });
+    page = await LivePage.make({ settings, mongo, owner, status: () => engine.status(), onEvent });
     const engine = new Engine({
       settings,
       mongo,
       outside: kafkaAndThreads(settings),
       owner,
       untilEnd: options.untilEnd,
-      onEvent,
-      onCheckpoint: (report) => page?.onCheckpoint(report),
+      onEvent: page.onEvent,
+      onCheckpoint: page.onCheckpoint,
     });
     shell.signal.addEventListener('abort', () => engine.stop(), { once: true });
     if (shell.signal.aborted) return;
-    await openLivePage(page, onEvent);
+    await page.open();
     timer = setInterval(() => view.show(engine.status()), shell.json ? JSON_STATUS_MS : STATUS_MS);
     onEvent({
       level: 'info',

@@ -3,7 +3,7 @@
  * and the database, and serves it. The engine does not know that it is watched.
  */
 import type { ServerResponse } from 'node:http';
-import type { Settings } from '../config/options.ts';
+import type { HttpAddress, Settings } from '../config/options.ts';
 import type { CheckpointReport } from '../coordinator/checkpoint-report.ts';
 import type { EngineEvent, EngineStatus } from '../coordinator/engine-events.ts';
 import { systemClock } from '../lib/clock.ts';
@@ -16,6 +16,7 @@ import { type Handler, type HttpServer, send, sendJson, startHttpServer } from '
 import { LiveFeed } from './live-feed.ts';
 import { composeSnapshot, type DatabaseView, type SnapshotIdentity } from './live-snapshot.ts';
 import { LiveTotals } from './live-totals.ts';
+import { Metrics } from './metrics.ts';
 import { readStaticFiles, type StaticFile } from './static-files.ts';
 import { StreamMonitor } from './stream-monitor.ts';
 import { WindowsApi } from './windows-api.ts';
@@ -35,6 +36,7 @@ export class Dashboard {
   readonly #options: DashboardOptions;
   readonly #identity: SnapshotIdentity;
   readonly #monitor = new StreamMonitor();
+  readonly #metrics: Metrics;
   readonly #totals: LiveTotals;
   readonly #progress: ProgressStore;
   readonly #windows: WindowsApi;
@@ -60,6 +62,8 @@ export class Dashboard {
     this.#totals = new LiveTotals(reader, windowMs);
     this.#windows = new WindowsApi({ reader, timeZone, windowMs });
     this.#progress = new ProgressStore(mongo.db, settings.topic, owner);
+    const { status } = options;
+    this.#metrics = new Metrics({ settings, version, status, viewers: () => this.#feed.viewers });
     this.#feed = new LiveFeed({
       refresh: () => this.#refresh(),
       snapshot: (viewers) => this.#snapshot(viewers),
@@ -68,10 +72,10 @@ export class Dashboard {
   }
 
   /** Listens; throws E_HTTP_ADDRESS when it can't. Returns the page's address. */
-  async open(): Promise<string> {
+  async open(address: HttpAddress): Promise<string> {
     const { settings, onTrouble } = this.#options;
     this.#server = await startHttpServer({
-      address: settings.http!,
+      address,
       hostNames: settings.httpHosts,
       routes: this.#routes(),
       onTrouble,
@@ -85,10 +89,12 @@ export class Dashboard {
 
   onCheckpoint(report: CheckpointReport): void {
     this.#monitor.checkpoint(report);
+    this.#metrics.checkpoint(report);
   }
 
   onEvent(event: EngineEvent): void {
     this.#monitor.event(event, systemClock.now());
+    this.#metrics.event(event);
   }
 
   async close(): Promise<void> {
@@ -101,6 +107,7 @@ export class Dashboard {
     const routes = new Map<string, Handler>([
       ['/livez', (_, response) => this.#livez(response)],
       ['/readyz', (_, response) => this.#readyz(response)],
+      ['/metrics', (_, response) => this.#scrape(response)],
       ['/api/live', async (_, response) => sendJson(response, 200, await this.#feed.current())],
       ['/api/partitions', (_, response) => this.#partitions(response)],
       ['/api/windows', (request, response) => this.#windows.answer(request, response)],
@@ -121,6 +128,10 @@ export class Dashboard {
   #readyz(response: ServerResponse): void {
     const { state, problem } = this.#options.status();
     sendJson(response, state === 'running' ? 200 : 503, { state, problem });
+  }
+
+  async #scrape(response: ServerResponse): Promise<void> {
+    send(response, 200, this.#metrics.contentType, await this.#metrics.text());
   }
 
   async #partitions(response: ServerResponse): Promise<void> {

@@ -133,6 +133,7 @@ export function partitionViews(
       openTransactionAt: null,
       counted: document?.counted ?? 0,
       rejected: document ? total(document.rejected) : 0,
+      openTransactionAt: null,
       reconnects: 0,
       ...time,
     };
@@ -156,6 +157,7 @@ function ownView(own: PartitionStatus, nowMs: number) {
     openTransactionAt: own.openTransactionAt,
     counted: own.counted,
     rejected: own.rejected,
+    openTransactionAt: own.openTransactionAt,
     reconnects: own.reconnects,
   };
 }

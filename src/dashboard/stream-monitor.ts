@@ -28,8 +28,11 @@ const FINE_BOUNDS_MS = Array.from({ length: 83 }, (_, i) => 1.25 ** i);
 
 interface Second {
   readonly atMs: number;
-  /** Records judged, by partition. */
-  readonly judged: ReadonlyMap<number, number>;
+  /** Since each partition's first record: only differences within one partition mean anything. */
+  readonly byPartition: ReadonlyMap<number, Counts>;
+}
+
+interface Counts {
   readonly counted: number;
   readonly rejected: number;
 }
@@ -45,12 +48,13 @@ export class StreamMonitor {
 
   /** To be called about once a second. */
   sample({ partitions }: EngineStatus, nowMs: number): void {
-    const judged = new Map(partitions.map((p) => [p.partition, p.counted + p.rejected]));
-    const counted = partitions.reduce((sum, p) => sum + p.counted, 0);
-    const rejected = partitions.reduce((sum, p) => sum + p.rejected, 0);
-    this.#seconds.push({ atMs: nowMs, judged, counted, rejected });
+    // A lease that has not begun to read says 0, and later all that was counted before it.
+    const reading = partitions.filter((one) => one.counted >= one.durableCounted);
+    const byPartition = new Map(reading.map((one) => [one.partition, one]));
+    this.#seconds.push({ atMs: nowMs, byPartition });
     while (this.#seconds[0].atMs < nowMs - MINUTE_MS) this.#seconds.shift();
-    this.#rates.push(this.salesPerSecond);
+    // One value alone is no rate.
+    if (this.#seconds.length > 1) this.#rates.push(this.salesPerSecond);
     if (this.#rates.length > HISTORY_S) this.#rates.shift();
   }
 
@@ -76,13 +80,11 @@ export class StreamMonitor {
   }
 
   recordsPerSecond(partition: number): number {
-    return this.#rate(({ judged }) => judged.get(partition));
+    return this.#rate(({ counted, rejected }, of) => (of === partition ? counted + rejected : 0));
   }
 
   get rejectedLastMinute(): number {
-    const [first, last] = [this.#seconds[0], this.#seconds.at(-1)];
-    // A partition that went elsewhere takes its count along.
-    return first && last ? Math.max(0, last.rejected - first.rejected) : 0;
+    return grown(this.#seconds[0], this.#seconds.at(-1), ({ rejected }) => rejected);
   }
 
   /** One value a second, oldest first. */
@@ -122,13 +124,11 @@ export class StreamMonitor {
     return this.#events.toReversed();
   }
 
-  #rate(countOf: (second: Second) => number | undefined): number {
+  #rate(countOf: (counts: Counts, partition: number) => number): number {
     const last = this.#seconds.at(-1);
     const first = this.#seconds.at(-1 - RATE_S) ?? this.#seconds[0];
-    if (!last || !first || last.atMs <= first.atMs) return 0;
-    const [from, to] = [countOf(first), countOf(last)];
-    if (from === undefined || to === undefined) return 0;
-    return Math.max(0, ((to - from) * 1000) / (last.atMs - first.atMs));
+    if (!last || last.atMs <= first.atMs) return 0;
+    return (grown(first, last, countOf) * 1000) / (last.atMs - first.atMs);
   }
 
   #sliceAt(nowMs: number): LatencyHistogram {
@@ -154,6 +154,21 @@ export class StreamMonitor {
       this.#samples.set(reason, kept);
     }
   }
+}
+
+/** What came in between, over the partitions that were read all the while. */
+function grown(
+  first: Second | undefined,
+  last: Second | undefined,
+  countOf: (counts: Counts, partition: number) => number,
+): number {
+  let sum = 0;
+  for (const [partition, before] of first?.byPartition ?? []) {
+    const after = last?.byPartition.get(partition);
+    // A lease that starts anew goes back to what is durable.
+    if (after) sum += Math.max(0, countOf(after, partition) - countOf(before, partition));
+  }
+  return sum;
 }
 
 /** Least and greatest latency of each partition's records, and how many they are. */

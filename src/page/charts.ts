@@ -25,6 +25,8 @@ export function seriesVariable(index: number): string {
   return `--series-${Math.min(index, SERIES_COLOURS) + 1}`;
 }
 
+const rootFontPx = () => Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
+
 export interface StackedData {
   /** Starts, in seconds since the epoch, ascending. */
   readonly startsS: readonly number[];
@@ -71,7 +73,8 @@ abstract class Chart {
   }
 
   protected font(): string {
-    return `${Math.max(12, Math.min(18, this.box.clientHeight / 20))}px system-ui, sans-serif`;
+    // As large as the page's small print, which grows on a wall.
+    return `${0.75 * rootFontPx()}px system-ui, sans-serif`;
   }
 
   protected axis(values: uPlotType.Axis.Values, size: number): uPlotType.Axis {
@@ -89,9 +92,9 @@ abstract class Chart {
     const axis = this.axis(
       (_, splits) =>
         splits.map((s) => this.format.windowTime(s * 1000, withSeconds ? 1000 : 60_000)),
-      32,
+      1.75 * rootFontPx(),
     );
-    return { ...axis, grid: { show: false }, space: 70 };
+    return { ...axis, grid: { show: false }, gap: 8, space: 4 * rootFontPx() };
   }
 }
 
@@ -136,8 +139,11 @@ export class StackedChart extends Chart {
         axes: [
           this.timeAxis(this.#data.stepS < 60),
           {
-            ...this.axis((_, splits) => splits.map((v) => this.format.moneyShort(v)), 84),
-            space: 44,
+            ...this.axis(
+              (_, splits) => splits.map((v) => this.format.moneyShort(v)),
+              4.5 * rootFontPx(),
+            ),
+            space: 3 * rootFontPx(),
           },
         ],
         series: [
@@ -188,6 +194,11 @@ export class StackedChart extends Chart {
     if (x < left || x > left + width) return;
     const { ctx } = plot;
     ctx.save();
+    // What is open is not final yet: paler.
+    ctx.fillStyle = colour('--card');
+    ctx.globalAlpha = 0.45;
+    ctx.fillRect(x, top, left + width - x, height);
+    ctx.globalAlpha = 1;
     ctx.strokeStyle = colour('--ink-soft');
     ctx.lineWidth = 1.5 * devicePixelRatio;
     ctx.setLineDash([5 * devicePixelRatio, 4 * devicePixelRatio]);

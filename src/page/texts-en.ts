@@ -1,6 +1,6 @@
 /** The page in English. */
 import type { Format } from './format.ts';
-import type { HoldFacts, Texts, VerdictText } from './texts-pt.ts';
+import { HOLDS_BACK_MS_MIN, type HoldFacts, type Texts, type VerdictText } from './texts-pt.ts';
 import type { Verdict } from './verdict.ts';
 
 export const EN: Texts = {
@@ -53,7 +53,7 @@ export const EN: Texts = {
     checkpoints: 'Checkpoints',
     checkpointLast: 'Last',
     checkpointWorst: 'Worst of the last minute',
-    checkpointAge: 'Durable as of',
+    checkpointAge: 'Durable',
     checkpointCount: 'Since the start',
     checkpointInterval: 'Interval',
     step: 'Step',
@@ -196,7 +196,7 @@ export const EN: Texts = {
             `${f.count(verdict.count)} in the last minute` +
             (verdict.reason === null
               ? ''
-              : `; the most common reason: ${EN.reasons[verdict.reason] ?? verdict.reason}`) +
+              : `; the most common reason so far: ${EN.reasons[verdict.reason] ?? verdict.reason}`) +
             '. See the samples under “Rejected” and mend the producer. The originals are kept.',
         };
       case 'held':
@@ -205,6 +205,13 @@ export const EN: Texts = {
           advice:
             `Without it, the watermark would be ${f.duration(verdict.behindMs)} further. ` +
             'Totals are right; windows only close later. Look at its producer or its leader.',
+        };
+      case 'transaction':
+        return {
+          title: `An open transaction holds partition ${verdict.partition}`,
+          advice:
+            `For ${f.duration(verdict.forMs)} a producer has neither committed nor aborted; what comes after must not be read. ` +
+            'End the producer, or abort the transaction: kafka-transactions.sh find-hanging',
         };
       case 'unread':
         return {
@@ -244,7 +251,7 @@ export const EN: Texts = {
       case 'slowest': {
         const newest = facts.newestSaleMs === null ? '' : f.time(facts.newestSaleMs);
         const delay = f.duration(facts.delayMs);
-        if (facts.lag !== null && facts.lag > 0 && facts.holdsBackMs > 0) {
+        if (facts.lag !== null && facts.lag > 0 && facts.holdsBackMs >= HOLDS_BACK_MS_MIN) {
           return `Partition ${partition} holds it: ${f.count(facts.lag)} of its records are unread, and its newest sale so far is of ${newest}.`;
         }
         if (facts.atEnd) {

@@ -59,7 +59,7 @@ export const PT = {
     checkpoints: 'Gravação',
     checkpointLast: 'Última',
     checkpointWorst: 'Pior do último minuto',
-    checkpointAge: 'Gravado há',
+    checkpointAge: 'Gravado',
     checkpointCount: 'Gravações desde o início',
     checkpointInterval: 'Intervalo',
     step: 'Etapa',
@@ -78,7 +78,7 @@ export const PT = {
     brokers: 'Brokers',
     topic: 'Tópico',
     group: 'Grupo',
-    answered: 'Respondeu há',
+    answered: 'Respondeu',
     answersIn: 'Responde em',
     hosts: 'Servidor',
     collection: 'Coleção',
@@ -204,7 +204,7 @@ export const PT = {
             `${f.count(verdict.count)} no último minuto` +
             (verdict.reason === null
               ? ''
-              : `; motivo mais comum: ${PT.reasons[verdict.reason] ?? verdict.reason}`) +
+              : `; motivo mais comum até aqui: ${PT.reasons[verdict.reason] ?? verdict.reason}`) +
             '. Exemplos em “Rejeitadas”; corrija o produtor. Os originais estão guardados.',
         };
       case 'held':
@@ -213,6 +213,13 @@ export const PT = {
           advice:
             `Sem ela, a marca-d’água estaria ${f.duration(verdict.behindMs)} à frente. ` +
             'Os totais estão certos; as janelas só fecham mais tarde. Veja o produtor ou o líder dela.',
+        };
+      case 'transaction':
+        return {
+          title: `Uma transação aberta segura a partição ${verdict.partition}`,
+          advice:
+            `Há ${f.duration(verdict.forMs)} um produtor não confirma nem cancela; o que vem depois não pode ser lido. ` +
+            'Encerre o produtor, ou cancele a transação: kafka-transactions.sh find-hanging',
         };
       case 'unread':
         return {
@@ -263,7 +270,7 @@ export const PT = {
       case 'slowest': {
         const newest = facts.newestSaleMs === null ? '' : f.time(facts.newestSaleMs);
         const delay = f.duration(facts.delayMs);
-        if (facts.lag !== null && facts.lag > 0 && facts.holdsBackMs > 0) {
+        if (facts.lag !== null && facts.lag > 0 && facts.holdsBackMs >= HOLDS_BACK_MS_MIN) {
           return `A partição ${partition} segura: tem ${f.count(facts.lag)} registros por ler, e sua venda mais nova até aqui é das ${newest}.`;
         }
         if (facts.atEnd) {
@@ -282,6 +289,9 @@ export const PT = {
   historySum: (from: string, to: string, money: string, sales: string, ticket: string): string =>
     `De ${from} a ${to}: ${money} em ${sales} vendas, ticket médio ${ticket}.`,
 };
+
+/** From here on a partition's backlog is what holds the watermark, and not the usual to and fro. */
+export const HOLDS_BACK_MS_MIN = 10_000;
 
 /** What is known of the partition that holds the watermark. */
 export interface HoldFacts {

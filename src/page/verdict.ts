@@ -31,6 +31,12 @@ export type Verdict =
       readonly partition: number;
       readonly behindMs: number;
     }
+  | {
+      readonly kind: 'transaction';
+      readonly level: 'warn';
+      readonly partition: number;
+      readonly forMs: number;
+    }
   | { readonly kind: 'unread'; readonly level: 'bad'; readonly partition: number }
   | {
       readonly kind: 'database-unread';
@@ -57,6 +63,10 @@ export type Verdict =
 /** Lag that is worth a word: below, a checkpoint's worth of records is always under way. */
 const LAG_MIN = 5000;
 const LAG_MS_MIN = 10_000;
+/** How long a start may take: a group gives a dead member's partitions on after ten seconds. */
+const START_MS = 20_000;
+/** Transactions are short; one that is open for longer is stuck. */
+const TRANSACTION_MS_MIN = 10_000;
 /** From this share of all records on, rejects are the first thing to know. */
 const REJECT_SHARE = 0.01;
 /** How far one partition may hold the rest back beyond what windows and delay explain. */
@@ -66,6 +76,7 @@ const HELD_MS_MIN = 60_000;
 export function judge(snapshot: LiveSnapshot, lagBefore: number | undefined): Verdict {
   return (
     trouble(snapshot) ??
+    transaction(snapshot) ??
     behind(snapshot, lagBefore) ??
     held(snapshot) ??
     rejecting(snapshot) ??
@@ -96,6 +107,8 @@ function trouble({
   }
   const { hold } = watermark;
   if (hold?.kind === 'no-document' && hold.partition !== null) {
+    // An engine that has just started has not been given its partitions yet.
+    if (nowMs - engine.startedAtMs < START_MS) return { kind: 'starting', level: 'info' };
     return { kind: 'unread', level: 'bad', partition: hold.partition };
   }
   if (database.problem) {
@@ -103,6 +116,17 @@ function trouble({
     return { kind: 'database-unread', level: 'warn', code, message, hint };
   }
   return null;
+}
+
+/** Records behind an open transaction must not be read: lag that no engine can work off. */
+function transaction({ partitions }: LiveSnapshot): Verdict | null {
+  const held = partitions.find(
+    ({ openTransactionAt, lagMs }) =>
+      openTransactionAt !== null && (lagMs ?? 0) > TRANSACTION_MS_MIN,
+  );
+  if (!held) return null;
+  const { partition, lagMs } = held;
+  return { kind: 'transaction', level: 'warn', partition, forMs: lagMs ?? 0 };
 }
 
 function behind({ stream }: LiveSnapshot, lagBefore: number | undefined): Verdict | null {

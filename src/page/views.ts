@@ -27,14 +27,15 @@ export function showHero(
   setText(byId('topic'), `${engine.topic} → ${engine.database}.${engine.collection}`);
   setText(byId('rate'), format.rate(stream.salesPerSecond));
   const { latency, lag, lagMs } = stream;
-  const p99 = latency
-    ? `${format.duration(latency.p50Ms)} · p99 ${format.duration(latency.p99Ms)}`
-    : UNKNOWN;
-  setText(byId('latency'), p99);
+  const text =
+    latency && `${format.duration(latency.p50Ms)} (p99 ${format.duration(latency.p99Ms)})`;
+  setText(byId('latency'), text ?? UNKNOWN);
   const lagTime = lagMs !== null && lagMs > 0 && lag > 0 ? ` · ${format.duration(lagMs)}` : '';
   setText(byId('lag'), `${format.count(lag)}${lagTime}`);
   if (!revenue) return;
-  setText(byId('total'), format.money(revenue.centavos));
+  const total = format.money(revenue.centavos);
+  setText(byId('total'), total);
+  byId('total').style.setProperty('--digits', String(Math.max(10, total.length)));
   setText(byId('sales'), format.count(revenue.sales));
   setText(byId('ticket'), format.money(meanCentavos(revenue.centavos, revenue.sales)));
   const newest = revenue.windows[0];
@@ -63,10 +64,12 @@ export function showCategories(revenue: RevenueView, { format, texts }: Words): 
     (row, index) => {
       const { name, centavos, sales, colour } = rows[index];
       const share = toReais(centavos) / whole;
-      setText(row.querySelector('.category-name')!, name);
+      const label = row.querySelector<HTMLElement>('.category-name')!;
+      setText(label, name);
+      label.title = name;
       setText(row.cells[1], format.money(centavos));
       setText(row.cells[2], format.count(sales));
-      setText(row.querySelector('.share-text')!, format.percent(share));
+      setText(row.cells[3], format.percent(share));
       row.style.setProperty('--series', `var(${colour})`);
       row.style.setProperty('--share', String(share));
     },
@@ -78,9 +81,7 @@ function categoryRow(): HTMLTableRowElement {
   const head = make('th');
   head.setAttribute('scope', 'row');
   head.append(make('span', 'swatch'), make('span', 'category-name'));
-  const share = make('td', 'number share');
-  share.append(make('span', 'share-text'), make('span', 'share-bar'));
-  row.append(head, make('td', 'number'), make('td', 'number'), share);
+  row.append(head, make('td', 'number'), make('td', 'number'), make('td', 'number'));
   return row;
 }
 
@@ -157,7 +158,7 @@ export function showPartitions(snapshot: LiveSnapshot, { format, texts }: Words)
           : texts.openTransaction(format.count(one.openTransactionAt)),
         one.lag === null ? UNKNOWN : format.rate(one.recordsPerSecond),
         one.lag === null ? UNKNOWN : format.count(one.lag),
-        one.lagMs === null ? UNKNOWN : format.duration(one.lagMs),
+        one.lagMs === null ? UNKNOWN : one.lagMs === 0 ? '0 s' : format.duration(one.lagMs),
         one.newestSaleMs === null ? UNKNOWN : format.time(one.newestSaleMs),
         watermarkCell(one, snapshot.nowMs, format),
         one.leader ?? UNKNOWN,
