@@ -94,8 +94,6 @@ export interface PartitionView {
   readonly newestSaleMs: number | null;
   readonly watermarkMs: number | null;
   readonly atEnd: boolean;
-  /** Where a producer's open transaction begins that keeps records unread; null for none. */
-  readonly openTransactionAt: number | null;
   readonly reconnects: number;
 }
 

@@ -133,7 +133,6 @@ export function partitionViews(
       openTransactionAt: null,
       counted: document?.counted ?? 0,
       rejected: document ? total(document.rejected) : 0,
-      openTransactionAt: null,
       reconnects: 0,
       ...time,
     };
@@ -157,7 +156,6 @@ function ownView(own: PartitionStatus, nowMs: number) {
     openTransactionAt: own.openTransactionAt,
     counted: own.counted,
     rejected: own.rejected,
-    openTransactionAt: own.openTransactionAt,
     reconnects: own.reconnects,
   };
 }
