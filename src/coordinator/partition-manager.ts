@@ -7,7 +7,7 @@ import { Backoff } from '../lib/backoff.ts';
 import { sleep, systemClock } from '../lib/clock.ts';
 import { messageOf, VendavalError } from '../lib/errors.ts';
 import type { Progress, Skip } from '../mongo/progress-store.ts';
-import type { TableLimits } from '../state/layout.ts';
+import { LIVE, type TableLimits } from '../state/layout.ts';
 import { createRegion } from '../state/partition-region.ts';
 import { windowIndexOf } from '../window/window.ts';
 import type {
@@ -287,9 +287,30 @@ export class PartitionManager {
       return;
     }
     const hint = `${options.hint ?? ''}${canSkip ? skipHint(corrupt) : ''}`;
-    this.#context.fatal(
-      new VendavalError(`partition ${partition}: ${message}`, { code, ...options, hint }),
-    );
+    const error = new VendavalError(`partition ${partition}: ${message}`, {
+      code,
+      ...options,
+      hint,
+    });
+    if (code === 'E_LOG_TRUNCATED') void this.#truncated(partition, tenure, error);
+    else this.#context.fatal(error);
+  }
+
+  /**
+   * Records that another owner has counted may be deleted before this one, which slept or was cut
+   * off, comes to them: nothing is lost then, and it goes on from where the other one is.
+   */
+  async #truncated(partition: number, tenure: Tenure, error: VendavalError): Promise<void> {
+    const reachedOffset = tenure.owned?.live[LIVE.nextOffset] ?? -1;
+    const recover = () => this.#context.recover(partition);
+    const recovered = await this.#untilItHolds(partition, tenure, recover);
+    if (!recovered || tenure.releasing) return;
+    const { nextOffset } = recovered.progress;
+    if (nextOffset <= reachedOffset) return this.#context.fatal(error);
+    const message = `partition ${partition}: another process has counted up to ${nextOffset}`;
+    this.#context.info('overtaken', message);
+    tenure.owned = null;
+    this.#begin(partition, tenure);
   }
 
   /** The thread died with whatever was not durable; a new lease starts from what is. */

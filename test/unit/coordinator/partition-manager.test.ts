@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 import type { LeaseThreads } from '../../../src/coordinator/lease-handle.ts';
 import { PartitionManager } from '../../../src/coordinator/partition-manager.ts';
+import { EXIT } from '../../../src/lib/errors.ts';
 import { NO_MARK } from '../../../src/state/batch-mark.ts';
+import { LIVE } from '../../../src/state/layout.ts';
 import { NO_EVENT_MS, NO_WATERMARK_MS } from '../../../src/window/watermark.ts';
 import type { LeaseResult } from '../../../src/workers/lease-protocol.ts';
 import { LIMITS, RULES } from '../../parts/lease-regions.ts';
@@ -11,6 +13,7 @@ const LIMIT_MS = 10_000;
 /** A manager whose leases end when the test says so. */
 function setUp() {
   const ends: ((result: LeaseResult) => void)[] = [];
+  const fatal: string[] = [];
   const threads: LeaseThreads = {
     run: () => ({
       port: { on: () => {}, postMessage: () => {}, close: () => {} },
@@ -32,9 +35,7 @@ function setUp() {
     recover: async () => ({ progress, contributions: [] }),
     asError: (error) => error as never,
     ...{ wake: () => {}, leaderWanted: () => {}, info: () => {}, trouble: () => {} },
-    fatal: (error) => {
-      throw error;
-    },
+    fatal: ({ code }) => fatal.push(code),
   });
   /** What a checkpoint after the lease's end does. */
   const endLease = async (lease: number) => {
@@ -42,8 +43,17 @@ function setUp() {
     await new Promise(setImmediate);
     manager.reap();
   };
+  const endTruncated = (lease: number) =>
+    ends[lease]({
+      outcome: 'failed',
+      message: 'the log does not have it',
+      code: 'E_LOG_TRUNCATED',
+      corrupt: null,
+      options: { retryable: false, exitCode: EXIT.dataLossGuard },
+    });
   const leases = (count: number) => expect.poll(() => ends.length).toBe(count);
-  return { manager, endLease, leases, started: () => ends.length };
+  const started = () => ends.length;
+  return { manager, progress, fatal, endLease, endTruncated, leases, started };
 }
 
 test('a partition that is acquired again while it is being let go of is counted again', async () => {
@@ -70,4 +80,26 @@ test('and not when it is let go of once more before that', async () => {
   await new Promise(setImmediate);
   expect(started()).toBe(1);
   expect(manager.owned).toEqual([]);
+});
+
+test('an owner whose records were deleted when another had counted them goes on from there', async () => {
+  const { manager, progress, fatal, endTruncated, leases } = setUp();
+  manager.acquire(0);
+  await leases(1);
+  manager.owned[0].live[LIVE.nextOffset] = 10;
+  progress.nextOffset = 15;
+  endTruncated(0);
+  await leases(2);
+  await expect.poll(() => manager.owned[0]?.durable.nextOffset).toBe(15);
+  expect(fatal).toEqual([]);
+});
+
+test('and stops when nobody had counted them', async () => {
+  const { manager, fatal, endTruncated, leases, started } = setUp();
+  manager.acquire(0);
+  await leases(1);
+  manager.owned[0].live[LIVE.nextOffset] = 10;
+  endTruncated(0);
+  await expect.poll(() => fatal).toEqual(['E_LOG_TRUNCATED']);
+  expect(started()).toBe(1);
 });
