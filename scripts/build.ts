@@ -55,14 +55,20 @@ export function buildInto(options: BuildOptions): void {
 }
 
 function replaceIn(host: ts.CompilerHost, replacements: readonly Replacement[]): void {
+  const texts = replacedTexts(replacements);
+  const readFile = host.readFile;
+  host.readFile = (path) => texts.get(resolve(path)) ?? readFile(path);
+}
+
+/** The files that change, by absolute path. */
+export function replacedTexts(replacements: readonly Replacement[]): Map<string, string> {
   const texts = new Map<string, string>();
   for (const { file } of replacements) {
     const path = join(ROOT, file);
     const own = replacements.filter((other) => other.file === file);
     texts.set(path, replaced(readFileSync(path, 'utf8'), own));
   }
-  const readFile = host.readFile;
-  host.readFile = (path) => texts.get(resolve(path)) ?? readFile(path);
+  return texts;
 }
 
 /** The text of one file with these replacements; throws unless each was there once. */

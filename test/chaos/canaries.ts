@@ -1,11 +1,12 @@
 /**
- * Each protection shown to be needed: the engine is built without it, and the scenario that is
- * named for it must fail, and for the reason that is named.
+ * Each protection shown to be needed: the engine is built without it, and the scenario or the
+ * simulation that is named for it must fail, and for the reason that is named.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildInto, ROOT } from '../../scripts/build.ts';
-import type { Protection } from './protections.ts';
+import { Fleet } from '../simulation/fleet.ts';
+import type { Protection, ShownByScenario, ShownBySimulation } from './protections.ts';
 import type { CanaryReport } from './report.ts';
 import { runScenarios } from './run-scenarios.ts';
 import { surroundings } from './surroundings.ts';
@@ -21,16 +22,50 @@ export async function runCanaries(
 ): Promise<CanaryReport[]> {
   const results: CanaryReport[] = [];
   for (const protection of protections) {
-    const result = await runCanary(protection, seed, view);
-    view.canary(result);
-    results.push(result);
+    const { shownBy, simulated } = protection;
+    const shown = [
+      ...(simulated ? [await runSimulatedCanary(protection, simulated, view)] : []),
+      ...(shownBy ? [await runCanary(protection, shownBy, seed, view)] : []),
+    ];
+    for (const result of shown) view.canary(result);
+    results.push(...shown);
   }
   return results;
 }
 
-async function runCanary(protection: Protection, seed: number, view: View): Promise<CanaryReport> {
-  const { name, changes, shownBy, failsWith } = protection;
-  const { row, title } = shownBy;
+/** The simulation from its first seed on, until it finds what is wrong. */
+export async function runSimulatedCanary(
+  { name, changes }: Protection,
+  { seedsMax, breaks }: ShownBySimulation,
+  view: Pick<View, 'step'>,
+): Promise<CanaryReport> {
+  view.step(`simulation without ${name}`);
+  const startMs = performance.now();
+  const fleet = await Fleet.start(changes);
+  try {
+    const { failures } = await fleet.run({ from: 1, count: seedsMax, stopAtFailure: true });
+    const [first] = failures;
+    const failure = first ? `${first.invariant}: ${first.message}` : `none in ${seedsMax} seeds`;
+    return {
+      ...surroundings(),
+      protection: name,
+      shownBy: first ? `simulation, seed ${first.seed}` : 'simulation',
+      failed: first !== undefined && breaks.test(failure),
+      failure,
+      durationMs: Math.round(performance.now() - startMs),
+    };
+  } finally {
+    fleet.close();
+  }
+}
+
+async function runCanary(
+  protection: Protection,
+  { row, title, failsWith }: ShownByScenario,
+  seed: number,
+  view: View,
+): Promise<CanaryReport> {
+  const { name, changes } = protection;
   const startMs = performance.now();
   const engineMain = buildWithout(protection);
   view.step(`without ${name}`);

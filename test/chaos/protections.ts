@@ -1,7 +1,8 @@
 /**
- * What exactness rests on, each as a change of the source that takes it out, and the row of faults
- * that must then fail: `npm run chaos -- --canaries`. A text to find must be there exactly once, or
- * the canary fails, so that a protection that moves takes its canary along.
+ * What exactness rests on, each as a change of the source that takes it out, and what must then
+ * fail, a row of faults or the simulation or both: `npm run chaos -- --canaries`. A text to find
+ * must be there exactly once, or the canary fails, so that a protection that moves takes its canary
+ * along.
  */
 import type { Replacement } from '../../scripts/build.ts';
 
@@ -9,61 +10,246 @@ export interface Protection {
   readonly name: string;
   /** Applied to the engine's build, and to src as a scenario's own process loads it. */
   readonly changes: readonly Replacement[];
+  readonly shownBy?: ShownByScenario;
+  readonly simulated?: ShownBySimulation;
+}
+
+export interface ShownByScenario {
   /** The scenarios to run; a title's beginning chooses among those of the row. */
-  readonly shownBy: { readonly row: number; readonly title?: string };
+  readonly row: number;
+  readonly title?: string;
   /** How the failure must read: a canary that fails for another reason has shown nothing. */
   readonly failsWith: RegExp;
 }
 
+export interface ShownBySimulation {
+  /** It must be found within the first so many seeds. */
+  readonly seedsMax: number;
+  /** The invariant that is broken. */
+  readonly breaks: RegExp;
+}
+
+const CHECKPOINTER = 'src/coordinator/checkpointer.ts';
+const ENGINE = 'src/coordinator/engine.ts';
+const OWNED = 'src/coordinator/owned-partition.ts';
+const RECOVERY = 'src/coordinator/recovery.ts';
+const ACCUMULATOR = 'src/workers/partition-accumulator.ts';
+const LEASE = 'src/workers/partition-lease.ts';
+const CONNECTION = 'src/mongo/connection.ts';
+const PROGRESS = 'src/mongo/progress-store.ts';
+const TOTALS = 'src/mongo/totals-store.ts';
+const WATERMARK = 'src/window/watermark.ts';
+
 const DIFFERS = /differ from the oracle/;
+
+const change = (file: string, find: string, replace: string): Replacement => ({
+  file,
+  find,
+  replace,
+});
+
+const WRITES_TOTALS =
+  'if (!(await this.#untilItHolds(() => totals.write(updates), giveUp))) return null;';
+const SENDS_LETTERS =
+  'if (!(await this.#untilItHolds(() => deadLetters.send(letters), giveUp))) return null;';
+const WRITES_PROGRESS = 'if (!(await this.#untilItHolds(advance, giveUp))) return null;';
 
 export const PROTECTIONS: readonly Protection[] = [
   {
     name: 'order: totals before progress',
     changes: [
-      {
-        file: 'src/coordinator/checkpointer.ts',
-        find: 'if (!(await this.#untilItHolds(() => totals.write(updates), giveUp))) return null;',
-        replace: 'const writeTotals = () => totals.write(updates);',
-      },
-      {
-        file: 'src/coordinator/checkpointer.ts',
-        find: 'if (!(await this.#untilItHolds(advance, giveUp))) return null;',
-        replace: `if (!(await this.#untilItHolds(advance, giveUp))) return null;
-          if (!(await this.#untilItHolds(writeTotals, giveUp))) return null;`,
-      },
+      change(CHECKPOINTER, WRITES_TOTALS, ''),
+      change(CHECKPOINTER, WRITES_PROGRESS, `${WRITES_PROGRESS}\n${WRITES_TOTALS}`),
     ],
-    shownBy: { row: 2, title: 'crash before, in and after the totals' },
-    failsWith: DIFFERS,
+    shownBy: { row: 2, title: 'crash before, in and after the totals', failsWith: DIFFERS },
+    simulated: { seedsMax: 500, breaks: /^progress is never ahead of totals/ },
   },
   {
     name: 'order: dead letters before progress',
     changes: [
-      {
-        file: 'src/coordinator/checkpointer.ts',
-        find: 'if (!(await this.#untilItHolds(() => deadLetters.send(letters), giveUp))) return null;',
-        replace: 'const sendLetters = () => deadLetters.send(letters);',
-      },
-      {
-        file: 'src/coordinator/checkpointer.ts',
-        find: 'if (!(await this.#untilItHolds(advance, giveUp))) return null;',
-        replace: `if (!(await this.#untilItHolds(advance, giveUp))) return null;
-          if (!(await this.#untilItHolds(sendLetters, giveUp))) return null;`,
-      },
+      change(CHECKPOINTER, SENDS_LETTERS, ''),
+      change(CHECKPOINTER, WRITES_PROGRESS, `${WRITES_PROGRESS}\n${SENDS_LETTERS}`),
     ],
-    shownBy: { row: 2, title: 'crash before, in and after the letters' },
-    failsWith: DIFFERS,
+    shownBy: { row: 2, title: 'crash before, in and after the letters', failsWith: DIFFERS },
+    simulated: { seedsMax: 500, breaks: /^progress is never ahead of dead letters/ },
+  },
+  {
+    name: 'order: progress before the commit',
+    changes: [
+      change(ENGINE, 'import type { CommitPermit }', 'import { CommitPermit }'),
+      change(
+        ENGINE,
+        "timer.done('drain');",
+        `for (const { progress: { partition, nextOffset } } of contents.values()) {
+          this.#uncommitted.set(partition, CommitPermit.issue(partition, nextOffset));
+        }
+        await this.#commit();`,
+      ),
+    ],
+    simulated: { seedsMax: 500, breaks: /^what is committed is durable/ },
+  },
+  {
+    name: 'the commit permit, issued for what the majority acknowledged',
+    changes: [
+      change(
+        PROGRESS,
+        'bulkWrite(operations, { ordered: false });',
+        'bulkWrite(operations, { ordered: false }).catch(() => ({ matchedCount: Infinity }));',
+      ),
+    ],
+    simulated: { seedsMax: 500, breaks: /^what is committed is durable/ },
   },
   {
     name: "the replay's guard for each key",
     changes: [
-      {
-        file: 'src/workers/partition-accumulator.ts',
-        find: 'return ate !== undefined && offset < ate;',
-        replace: 'return ate === Number.NaN && offset < ate;',
-      },
+      change(
+        ACCUMULATOR,
+        'return ate !== undefined && offset < ate;',
+        'return ate === Number.NaN && offset < ate;',
+      ),
     ],
-    shownBy: { row: 2, title: 'crash before, in and after the progress' },
-    failsWith: DIFFERS,
+    shownBy: { row: 2, title: 'crash before, in and after the progress', failsWith: DIFFERS },
+    simulated: { seedsMax: 1000, breaks: /^registers are true/ },
+  },
+  {
+    name: "the register's guard: only a greater ate",
+    changes: [
+      change(TOTALS, '$gt: [BigInt(register.ate),', '$gt: [BigInt(register.ate) + 2n ** 40n,'),
+    ],
+    simulated: { seedsMax: 500, breaks: /^registers go forward/ },
+  },
+  {
+    name: 'progress only goes forward',
+    changes: [change(PROGRESS, 'proximo_offset: { $lte: nextOffset },', '')],
+    simulated: {
+      seedsMax: 500,
+      breaks: /^(what is committed is durable|replays find their log|progress has its categories)/,
+    },
+  },
+  {
+    name: 'progress is read before registers',
+    changes: [
+      change(
+        RECOVERY,
+        'let progress = await sources.progress.read(partition, session);',
+        `const early = await sources.totals.contributions(partition, -Infinity, session);
+        let progress = await sources.progress.read(partition, session);`,
+      ),
+      change(
+        RECOVERY,
+        'topicId: known }, contributions };',
+        'topicId: known }, contributions: early };',
+      ),
+    ],
+    simulated: { seedsMax: 10_000, breaks: /^registers are true/ },
+  },
+  {
+    name: 'majority reads',
+    changes: [
+      change(CONNECTION, "readConcern: { level: 'majority' }", "readConcern: { level: 'local' }"),
+    ],
+    simulated: {
+      seedsMax: 1000,
+      breaks: /^(registers are true|progress is|what is committed is|windows close|idle time)/,
+    },
+  },
+  {
+    name: 'majority writes',
+    changes: [change(CONNECTION, "{ w: 'majority', journal: true }", '{ w: 1, journal: true }')],
+    simulated: { seedsMax: 500, breaks: /^(what is committed is|progress is|registers are true)/ },
+  },
+  {
+    name: 'one causal session for a recovery',
+    changes: [change(RECOVERY, 'causalConsistency: true', 'causalConsistency: false')],
+    simulated: {
+      seedsMax: 20_000,
+      breaks: /^(registers are true|progress is|engines end for no false reason)/,
+    },
+  },
+  {
+    name: 'progress is made by insertion only',
+    changes: [change(PROGRESS, '$setOnInsert: {', '$set: {')],
+    simulated: {
+      seedsMax: 1000,
+      breaks: /^(what is committed is|a start offset stays|progress is)/,
+    },
+  },
+  {
+    name: 'frozen content: registers as of the frozen delta',
+    changes: [
+      change(
+        OWNED,
+        '(category) => region.dictionary.nameOf(category),\n      nextOffset,',
+        '(category) => region.dictionary.nameOf(category),\n      this.live[LIVE.nextOffset],',
+      ),
+    ],
+    simulated: { seedsMax: 500, breaks: /^registers are true/ },
+  },
+  {
+    name: 'frozen content: the same again after a failure',
+    changes: [
+      change(CHECKPOINTER, 'await sleep(waitMs, giveUp);', 'return false;'),
+      change(ENGINE, 'if (this.#hasUnsettled) return;', ''),
+    ],
+    simulated: { seedsMax: 500, breaks: /^(progress is never ahead of|what is committed is)/ },
+  },
+  {
+    name: 'time advanced by skipped events',
+    changes: [
+      change(
+        ACCUMULATOR,
+        'if (eventMs > this.maxEventMs) {',
+        `if (
+          eventMs > this.maxEventMs &&
+          (offset >= this.#guardedBelow || !this.#isCovered(window, scanner.categoryId, offset))
+        ) {`,
+      ),
+    ],
+    simulated: { seedsMax: 1000, breaks: /^progress is true/ },
+  },
+  {
+    name: 'the idle rule: only at the end of the log',
+    changes: [change(LEASE, 'if (from >= highWatermark && !isPartial) {', 'if (!isPartial) {')],
+    simulated: { seedsMax: 1000, breaks: /^idle time is real/ },
+  },
+  {
+    name: 'the idle rule: a gap counts as one poll',
+    changes: [
+      change(
+        WATERMARK,
+        'Math.min(Math.max(0, nowMs - this.#lastPollMs), this.#pollMsMax)',
+        'Math.max(0, nowMs - this.#lastPollMs)',
+      ),
+    ],
+    simulated: { seedsMax: 10_000, breaks: /^idle time is real/ },
+  },
+  {
+    name: 'a partition without a document holds the watermark',
+    changes: [
+      change(
+        WATERMARK,
+        "return { watermarkMs: NO_WATERMARK_MS, hold: { kind: 'no-document', partition } };",
+        'continue;',
+      ),
+    ],
+    simulated: { seedsMax: 500, breaks: /^windows close behind every partition/ },
+  },
+  {
+    name: 'the poison rule',
+    changes: [
+      change(
+        ACCUMULATOR,
+        'if (timestampMs >= 0 && eventMs > timestampMs + this.#rules.futureToleranceMs) {',
+        'if (timestampMs < 0) {',
+      ),
+    ],
+    simulated: { seedsMax: 500, breaks: /^registers are true/ },
+  },
+  {
+    name: 'categories are kept with progress',
+    changes: [
+      change(PROGRESS, 'withCategories.has(state.partition) ?', 'withCategories.has(-1) ?'),
+    ],
+    simulated: { seedsMax: 500, breaks: /^progress has its categories/ },
   },
 ];

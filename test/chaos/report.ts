@@ -61,13 +61,17 @@ export function readReport(): Report {
 export function merged(old: Report, ran: Report): Report {
   const rows = new Map([...old.rows, ...ran.rows].map((entry) => [entry.row, entry]));
   const canaries = new Map(
-    [...old.canaries, ...ran.canaries].map((entry) => [entry.protection, entry]),
+    [...old.canaries, ...ran.canaries].map((entry) => [canaryKey(entry), entry]),
   );
   return {
     rows: [...rows.values()].sort((a, b) => a.row - b.row),
-    canaries: [...canaries.values()].sort((a, b) => a.protection.localeCompare(b.protection)),
+    canaries: [...canaries.values()].sort((a, b) => canaryKey(a).localeCompare(canaryKey(b))),
   };
 }
+
+/** A protection can be shown by a row of faults and by the simulation. */
+const canaryKey = ({ protection, shownBy }: CanaryReport) =>
+  `${protection}|${shownBy.split(',')[0]}`;
 
 export function writeReport(report: Report): void {
   writeFileSync(JSON_FILE, `${JSON.stringify(report, null, 2)}\n`);
