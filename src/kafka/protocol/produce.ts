@@ -50,9 +50,6 @@ export interface ProduceResponse {
   readonly message: string;
   /** Of the batch's first record; -1 when the broker does not say. */
   readonly baseOffset: number;
-  /** -1 unless the topic keeps the broker's time in place of the producer's. */
-  readonly logAppendMs: number;
-  readonly logStartOffset: number;
 }
 
 /** Reads the answer to a Produce for one partition; `bytes` starts at the correlation id. */
@@ -66,8 +63,7 @@ export function decodeProduce(bytes: Buffer, size: number): ProduceResponse {
   reader.int32();
   const error = reader.int16();
   const baseOffset = reader.int64();
-  const logAppendMs = reader.int64();
-  const logStartOffset = reader.int64();
+  reader.skip(16); // the broker's time, the log's start
   let message = '';
   for (let rest = reader.int32(); rest > 0; rest--) {
     reader.int32();
@@ -75,7 +71,7 @@ export function decodeProduce(bytes: Buffer, size: number): ProduceResponse {
     message ||= ofRecord ?? '';
   }
   message = nullableString(reader, bytes) || message;
-  return { error, message, baseOffset, logAppendMs, logStartOffset };
+  return { error, message, baseOffset };
 }
 
 function nullableString(reader: ResponseReader, bytes: Buffer): string | null {

@@ -52,8 +52,6 @@ describe('a Produce response', () => {
       error: 0,
       message: '',
       baseOffset: 2 ** 32 + 2,
-      logAppendMs: 5,
-      logStartOffset: 1,
     });
   });
 
