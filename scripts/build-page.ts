@@ -10,7 +10,10 @@ import { complain, configuration, ROOT } from './compiler.ts';
 
 const uplot = dirname(createRequire(import.meta.url).resolve('uplot/package.json'));
 const FILES = [
-  ...['index.html', 'style.css', 'icon.svg'].map((name) => [join(ROOT, 'src/page', name), name]),
+  ...['index.html', 'style.css', 'icon.svg', 'api/openapi.json'].map((name) => [
+    join(ROOT, 'src/page', name),
+    name,
+  ]),
   [join(uplot, 'dist/uPlot.esm.js'), 'vendor/uplot.js'],
   [join(uplot, 'dist/uPlot.min.css'), 'vendor/uplot.css'],
 ];

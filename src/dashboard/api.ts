@@ -1,7 +1,7 @@
 /**
  * What goes over HTTP: the shapes that the server sends and the page reads. Types only, so that
  * the page's code, which runs in a browser, can share them. docs/HTTP-API.md and
- * src/dashboard/openapi.json describe the same; a test holds real answers against the latter.
+ * src/page/api/openapi.json describe the same; a test holds real answers against the latter.
  *
  * Times are milliseconds since the epoch (…Ms) or ISO 8601 in UTC; the collection's fields keep
  * their Portuguese names.
