@@ -7,8 +7,8 @@ import { badParameter } from './http-failure.ts';
 const PARAMETERS = ['from', 'to', 'categoria', 'step', 'limit', 'after', 'format', 'sep'];
 const ROWS_DEFAULT = 500;
 const ROWS_MAX = 5000;
-/** Points of a chart; more help nobody. */
-export const BUCKETS_MAX = 1000;
+/** Points of a chart: a day of minutes fits. */
+export const BUCKETS_MAX = 1500;
 const DAY_MS = 86_400_000;
 const CATEGORY_CHARS_MAX = 128;
 

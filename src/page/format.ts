@@ -6,6 +6,13 @@ import type { WireCentavos } from '../dashboard/api.ts';
 
 export type Language = 'pt' | 'en';
 
+/** The first of the browser's preferences that the page has; English where it has none. */
+export function languageOf(preferred: readonly string[]): Language {
+  const known = preferred.map((tag) => tag.slice(0, 2).toLowerCase());
+  const first = known.find((tag) => tag === 'pt' || tag === 'en');
+  return first === 'pt' ? 'pt' : 'en';
+}
+
 const LOCALES: Readonly<Record<Language, string>> = { pt: 'pt-BR', en: 'en-US' };
 /** What a value that is not known looks like. */
 export const UNKNOWN = '–';

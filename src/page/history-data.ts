@@ -9,13 +9,17 @@ const STEPS_MS = [
   ...[1, 3, 6, 12].map((hours) => hours * 3_600_000),
   ...[1, 7, 30, 365].map((days) => days * 86_400_000),
 ];
+/** A usual step that leaves fewer bars than this share of them is not worth it. */
+const USUAL_FACTOR_MAX = 8;
 const NAMES_SHOWN = 6;
 
 /** The shortest usual step that keeps a range within the bars that fit. */
 export function stepFor(fromMs: number, toMs: number, windowMs: number): number {
   const needed = (toMs - fromMs) / BARS_MAX;
+  const shortest = Math.max(1, Math.ceil(needed / windowMs)) * windowMs;
   const usual = STEPS_MS.find((ms) => ms >= needed && ms % windowMs === 0);
-  return usual ?? Math.max(1, Math.ceil(needed / windowMs)) * windowMs;
+  // For a window of seven seconds, the first usual step would be a week.
+  return usual !== undefined && usual <= USUAL_FACTOR_MAX * shortest ? usual : shortest;
 }
 
 export interface StackedBuckets {

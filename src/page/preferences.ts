@@ -1,5 +1,5 @@
 /** Language, theme and wall view: what the viewer chose, else what the browser says. */
-import type { Language } from './format.ts';
+import { type Language, languageOf } from './format.ts';
 
 export type Theme = 'auto' | 'light' | 'dark';
 
@@ -22,12 +22,6 @@ function write(key: string, value: string | null): void {
   } catch {
     // See above.
   }
-}
-
-export function languageOf(preferred: readonly string[]): Language {
-  const known = preferred.map((tag) => tag.slice(0, 2).toLowerCase());
-  const first = known.find((tag) => tag === 'pt' || tag === 'en');
-  return first === 'pt' ? 'pt' : 'en';
 }
 
 export function readLanguage(): Language {
