@@ -22,6 +22,8 @@ export interface LettersScope {
   readonly settledOffset: number;
   /** Letters were deleted: one that is not there may have been. */
   readonly areLettersDeleted: boolean;
+  /** Offsets of which the database itself says that the letter is still to be sent. */
+  readonly notYetSent: ReadonlySet<number>;
 }
 
 export interface LettersCompared {
@@ -64,7 +66,7 @@ export function compareLetters(
     }
     if (repeats >= 0) {
       counts.repeats += repeats;
-    } else if (place.offset < scope.progressOffset) {
+    } else if (place.offset < scope.progressOffset && !scope.notYetSent.has(place.offset)) {
       if (scope.areLettersDeleted) counts.unknown++;
       else {
         const reason = rejects.reasonNames[rejects.reasons[row]];

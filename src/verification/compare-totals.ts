@@ -6,7 +6,7 @@
 import { formatReais } from '../lib/units.ts';
 import type { Differences } from './differences.ts';
 import { documentId, type PartitionFindings, type Sum } from './partition-judge.ts';
-import { isoText, type StoredDocument, type StoredRegister } from './stored-document.ts';
+import type { StoredDocument, StoredRegister } from './stored-document.ts';
 import type { StoredTotals } from './stored-totals.ts';
 
 export interface TotalsCompared {
@@ -224,24 +224,4 @@ function showReais(reais: number): string {
 function describe(count: bigint, centavos: bigint | null): string {
   const sales = count === 1n ? '1 sale' : `${count} sales`;
   return `${sales}, ${centavos === null ? 'no amount' : formatReais(centavos)}`;
-}
-
-/** Documents that were closed, or left open, against what the progress documents allow. */
-export function compareClosing(
-  stored: Iterable<StoredDocument>,
-  windowMs: number,
-  /** The latest that any window could be closed by; null for none. */
-  greatestWatermarkMs: number | null,
-  differences: Differences,
-): void {
-  for (const { id, windowStartMs, isClosed } of stored) {
-    if (!isClosed) continue;
-    const endMs = windowStartMs + windowMs;
-    if (greatestWatermarkMs !== null && endMs <= greatestWatermarkMs) continue;
-    const expected =
-      greatestWatermarkMs === null
-        ? 'open: there is no watermark yet'
-        : `open: no watermark has passed ${isoText(greatestWatermarkMs)}`;
-    differences.add('closed too early', id, 'fechada', 'true', expected);
-  }
 }

@@ -16,7 +16,7 @@ export interface StoredProgress {
   readonly rejected: ReadonlyMap<string, number>;
   readonly categories: readonly string[];
   /** In order of offsets. */
-  readonly skips: readonly SkippedRange[];
+  readonly skips: readonly (SkippedRange & { readonly isReported: boolean })[];
   readonly updatedMs: number;
 }
 
@@ -105,6 +105,11 @@ function hasGoodForm(document: Document, id: string, differences: Differences): 
   return isGood;
 }
 
+interface Skip {
+  readonly ate: Long;
+  readonly informado?: unknown;
+}
+
 function toProgress(partition: number, document: Document): StoredProgress {
   const counts = Object.entries(document.rejeitadas as Record<string, Long>);
   return {
@@ -118,8 +123,12 @@ function toProgress(partition: number, document: Document): StoredProgress {
     counted: Number(document.contadas),
     rejected: new Map(counts.map(([reason, count]) => [reason, Number(count)])),
     categories: document.categorias,
-    skips: Object.entries((document.saltos ?? {}) as Record<string, { ate: Long }>)
-      .map(([from, { ate }]) => ({ from: Number(from), to: Number(ate) }))
+    skips: Object.entries((document.saltos ?? {}) as Record<string, Skip>)
+      .map(([from, skip]) => ({
+        from: Number(from),
+        to: Number(skip.ate),
+        isReported: skip.informado === true,
+      }))
       .sort((a, b) => a.from - b.from),
     updatedMs: document.atualizado_em.getTime(),
   };

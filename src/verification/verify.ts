@@ -7,22 +7,19 @@
  * between: the letters of everything below the progress lie before it. Last the logs' ends: no
  * register and no letter can speak of more.
  */
-import type { ClientSession, Document } from 'mongodb';
+import type { ClientSession } from 'mongodb';
 import { existingTopic } from '../kafka/metadata.ts';
 import { EXIT, VendavalError } from '../lib/errors.ts';
 import { areOtherTopics } from '../lib/topic-id.ts';
 import type { MongoConnection } from '../mongo/connection.ts';
-import { compareLetters, type LettersCompared } from './compare-letters.ts';
+import { compareAllLetters } from './compare-all-letters.ts';
+import { compareClosing, judgeLeftOpen } from './compare-closing.ts';
+import type { LettersCompared } from './compare-letters.ts';
 import { compareProgress } from './compare-progress.ts';
-import {
-  compareClosing,
-  compareTotals,
-  IdsWithSales,
-  type TotalsCompared,
-} from './compare-totals.ts';
+import { compareTotals, IdsWithSales, type TotalsCompared } from './compare-totals.ts';
 import { Differences } from './differences.ts';
-import { type LetterRows, mergeRows } from './letter-rows.ts';
 import { type LogBounds, LogInquiry } from './log-bounds.ts';
+import { type Note, Notes } from './notes.ts';
 import type { WindowRange } from './partition-judge.ts';
 import { type PartitionPlan, planPartitions } from './plan.ts';
 import { parseRange } from './range.ts';
@@ -53,12 +50,6 @@ export interface VerifyOptions {
   readonly differencesKept: number;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: ReadProgress) => void;
-}
-
-/** Something that was not judged, or is worth knowing; no difference. */
-export interface Note {
-  readonly code: string;
-  readonly message: string;
 }
 
 export interface Verdict {
@@ -95,7 +86,7 @@ class Verification {
   readonly #options: VerifyOptions;
   readonly #session: ClientSession;
   readonly #differences: Differences;
-  readonly #notes: Note[] = [];
+  readonly #notes = new Notes();
   #rules!: Rules;
   #range!: WindowRange;
   #deadLetterTopic!: string;
@@ -225,11 +216,16 @@ class Verification {
     settleOdd(basis.stored, (id) => ids.has(id), this.#differences);
     const ends = new Map(basis.bounds.map(({ partition, end }) => [partition, end]));
     const totals = compareTotals(basis.stored, findings, ends, this.#differences);
-    const compared = this.#compareLetters(plans, sales, letters, basis.letterBounds);
-    await this.#noteLeftOpen(basis.progress, plans.length);
+    const { topic } = this.#rules;
+    const compared = compareAllLetters(
+      { topic, deadLetterTopic: this.#deadLetterTopic, plans, sales, letters, ...basis },
+      this.#differences,
+      this.#notes,
+    );
+    await this.#lookForOpen(basis.progress, plans.length);
     if (totals.unjudged > 0) {
       const upTo = new Date(totals.unjudgedUpToMs!).toISOString();
-      this.#note(
+      this.#notes.add(
         'documents-unjudged',
         `${totals.unjudged} documents, of windows up to ${upTo}, could be judged in part only`,
       );
@@ -242,7 +238,7 @@ class Verification {
       totals,
       letters: compared,
       differences: this.#differences,
-      notes: this.#notes,
+      notes: this.#notes.list,
     };
   }
 
@@ -251,7 +247,7 @@ class Verification {
     const { topic, delayMs } = this.#rules;
     if (!progress) {
       if (task.ahead.size === 0) {
-        this.#note('not-started', `partition ${partition} has not been counted yet`);
+        this.#notes.add('not-started', `partition ${partition} has not been counted yet`);
       } else {
         const expected = `one, since ${task.ahead.size} documents have a register of it`;
         this.#differences.add('progress', `${topic}/${partition}`, '', 'no document', expected);
@@ -263,160 +259,43 @@ class Verification {
     if (task.missing === 'unknown') {
       const which =
         judgedFromMs === Number.POSITIVE_INFINITY
-          ? 'none of its windows'
+          ? 'any of its windows'
           : `its windows before ${new Date(judgedFromMs).toISOString()}`;
-      this.#note(
+      this.#notes.add(
         'log-cut',
         `partition ${partition} was counted from offset ${progress.startOffset}, and its log now ` +
-          `starts at ${bounds.start}: too short to judge ${which}`.replace(
-            'judge none',
-            'judge any',
-          ),
+          `starts at ${bounds.start}: too short to judge ${which}`,
       );
     }
     if (atProgress === null) {
-      this.#note(
+      this.#notes.add(
         'counters-unjudged',
         `partition ${partition}: counters, greatest event time and categories were not compared`,
       );
     }
   }
 
-  #compareLetters(
-    plans: readonly PartitionPlan[],
-    sales: ReadonlyMap<number, SalesRead>,
-    letters: readonly LettersRead[],
-    letterBounds: readonly LogBounds[],
-  ): LettersCompared {
-    const { topic } = this.#rules;
-    const areLettersDeleted = letterBounds.some(({ start }) => start > 0);
-    const sum = { letters: 0, repeats: 0, omitted: 0, unjudged: 0, unknown: 0 };
-    const byPartition = new Map<number, LetterRows[]>();
-    let foreign = 0;
-    for (const read of letters) {
-      foreign += read.foreign;
-      this.#complainOfOthers(read);
-      for (const [partition, rows] of read.letters) {
-        const list = byPartition.get(partition) ?? [];
-        byPartition.set(partition, [...list, rows]);
-      }
-    }
-    for (const { partition, bounds, progress } of plans) {
-      const read = sales.get(partition)!;
-      const compared = compareLetters(
-        read.findings.rejects,
-        mergeRows(byPartition.get(partition) ?? []),
-        {
-          topic,
-          partition,
-          from: read.from,
-          to: read.to,
-          end: bounds.end,
-          progressOffset: progress?.nextOffset ?? 0,
-          settledOffset: read.findings.settledOffset,
-          areLettersDeleted,
-        },
-        this.#differences,
-      );
-      for (const key of Object.keys(sum) as (keyof typeof sum)[]) sum[key] += compared[key];
-      byPartition.delete(partition);
-    }
-    for (const [partition, rows] of byPartition) {
-      for (const { offsets } of rows) {
-        sum.letters += offsets.length;
-        for (const offset of offsets) {
-          const where = `${topic}/${partition}/${offset}`;
-          const add = this.#differences.add.bind(this.#differences, 'dead letter without cause');
-          add(where, '', 'a letter', 'no such partition');
-        }
-      }
-    }
-    this.#noteLetters(sum, foreign);
-    return sum;
-  }
-
-  #complainOfOthers({ partition, others }: LettersRead): void {
-    for (let i = 0; i < others.count; i++) {
-      const offset = others.offsets[i] ?? '…';
-      const where = `${this.#deadLetterTopic}/${partition}/${offset}`;
-      this.#differences.add(
-        'dead letter without cause',
-        where,
-        'key',
-        'no origin',
-        'topic/partition/offset',
-      );
-    }
-  }
-
-  #noteLetters({ unjudged, unknown, omitted }: LettersCompared, foreign: number): void {
-    if (unknown > 0) {
-      this.#note(
-        'letters-deleted',
-        `${unknown} rejected records have no dead letter; the oldest of "${this.#deadLetterTopic}" were deleted`,
-      );
-    }
-    if (unjudged > 0) {
-      this.#note(
-        'letters-unjudged',
-        `${unjudged} dead letters are of records that were not judged`,
-      );
-    }
-    if (omitted > 0) {
-      this.#note(
-        'letters-omitted',
-        `${omitted} dead letters are without their value, which was too large`,
-      );
-    }
-    if (foreign > 0) this.#note('letters-foreign', `${foreign} dead letters are of other topics`);
-  }
-
-  /**
-   * The engine closes windows right after its progress. One that is still open now that the log was
-   * read may be waiting for an engine that is down; with one that has made progress for long since,
-   * it was forgotten.
-   */
-  async #noteLeftOpen(before: ReadonlyMap<number, StoredProgress>, count: number): Promise<void> {
+  async #lookForOpen(before: ReadonlyMap<number, StoredProgress>, count: number): Promise<void> {
     const watermarkMs = globalWatermarkMs(before, count);
     if (watermarkMs === null) return;
     const after = await this.#progress(count, new Differences(0));
     const { fromMs, toMs } = this.#range;
     const open = await this.#options.mongo.db
-      .collection<Document & { _id: string }>(this.#rules.collection)
+      .collection(this.#rules.collection)
       .find(
         { fechada: false, janela_fim: { $lte: new Date(watermarkMs) } },
         { session: this.#session },
       )
-      .project<{ _id: string; janela_inicio: Date }>({ janela_inicio: 1 })
+      .project<{ _id: unknown; janela_inicio: unknown }>({ janela_inicio: 1 })
       .toArray();
-    const inRange = open.filter(({ janela_inicio }) => {
-      const startMs = janela_inicio?.getTime?.();
-      return startMs >= fromMs && startMs < toMs;
-    });
-    if (inRange.length === 0) return;
-    if (latest(after) - latest(before) < LEFT_OPEN_MS) {
-      this.#note(
-        'left-open',
-        `${inRange.length} documents are open, and the watermark has passed them: ` +
-          'an engine closes them at its next checkpoint',
-      );
-      return;
-    }
-    const passed = `closed: the watermark has passed ${new Date(watermarkMs).toISOString()}`;
-    for (const { _id } of inRange)
-      this.#differences.add('left open', String(_id), 'fechada', 'false', passed);
-  }
-
-  #note(code: string, message: string): void {
-    this.#notes.push({ code, message });
+    const ids = open.flatMap(({ _id, janela_inicio: start }) =>
+      start instanceof Date && start.getTime() >= fromMs && start.getTime() < toMs
+        ? [String(_id)]
+        : [],
+    );
+    judgeLeftOpen(ids, watermarkMs, before, after, this.#differences, this.#notes);
   }
 }
-
-/** An engine closes what it may within a moment; this long it never takes. */
-const LEFT_OPEN_MS = 10_000;
-
-const latest = (progress: ReadonlyMap<number, StoredProgress>) =>
-  Math.max(0, ...[...progress.values()].map(({ updatedMs }) => updatedMs));
 
 function requireTopicId(progress: ReadonlyMap<number, StoredProgress>, topicId: string): void {
   for (const stored of progress.values()) {
