@@ -121,7 +121,7 @@ export class VerifyView {
 
 function differenceTable({ differences }: Verdict): string {
   const head = ['difference', 'where', 'field', 'found', 'expected'].map((text) => pc.bold(text));
-  const table = new Table({ head, style: { head: [] }, wordWrap: true });
+  const table = new Table({ head, style: { head: [], border: [] }, wordWrap: true });
   for (const { kind, where, field, found, expected } of differences.kept) {
     table.push([pc.red(kind), where, field, found, expected]);
   }

@@ -20,7 +20,7 @@ import { compareTotals, IdsWithSales, type TotalsCompared } from './compare-tota
 import { Differences } from './differences.ts';
 import { type LogBounds, LogInquiry } from './log-bounds.ts';
 import { type Note, Notes } from './notes.ts';
-import type { WindowRange } from './partition-judge.ts';
+import type { PartitionFindings, WindowRange } from './partition-judge.ts';
 import { type PartitionPlan, planPartitions } from './plan.ts';
 import { parseRange } from './range.ts';
 import type { LettersRead, ReadTask, SalesRead } from './read-task.ts';
@@ -212,6 +212,7 @@ class Verification {
   ): Promise<Verdict> {
     for (const plan of plans) this.#comparePartition(plan, sales.get(plan.partition)!);
     const findings = [...sales.values()].map((read) => read.findings);
+    this.#noteCounters(plans, findings);
     const ids = new IdsWithSales(findings);
     settleOdd(basis.stored, (id) => ids.has(id), this.#differences);
     const ends = new Map(basis.bounds.map(({ partition, end }) => [partition, end]));
@@ -267,12 +268,17 @@ class Verification {
           `starts at ${bounds.start}: too short to judge ${which}`,
       );
     }
-    if (atProgress === null) {
-      this.#notes.add(
-        'counters-unjudged',
-        `partition ${partition}: counters, greatest event time and categories were not compared`,
-      );
-    }
+  }
+
+  #noteCounters(plans: readonly PartitionPlan[], findings: readonly PartitionFindings[]): void {
+    const known = new Set(
+      findings.filter(({ atProgress }) => atProgress !== null).map((found) => found.partition),
+    );
+    const without = plans.filter(({ partition, progress }) => progress && !known.has(partition));
+    if (without.length === 0) return;
+    const list = without.map(({ partition }) => partition).join(', ');
+    const what = 'counters, greatest event time and categories were not compared';
+    this.#notes.add('counters-unjudged', `partitions ${list}: ${what}`);
   }
 
   async #lookForOpen(before: ReadonlyMap<number, StoredProgress>, count: number): Promise<void> {
