@@ -213,7 +213,9 @@ function deadLetterError(topic: string, cause: { message: string }): VendavalErr
       code: 'E_DEAD_LETTER',
       retryable: true,
       cause,
-      hint: `Check the topic and its rights: vendaval topic describe --topic ${topic}`,
+      hint:
+        `Check the topic and its rights: vendaval topic describe --topic ${topic}. If it was not ` +
+        "made by vendaval, check this machine's clock, too: brokers refuse times an hour ahead.",
     },
   );
 }

@@ -5,8 +5,15 @@ import { clientConfig, type KafkaClientOptions } from './client-config.ts';
 
 const ADMIN_TIMEOUT_MS = 10_000;
 
-/** A dead letter is the original and our headers: the greatest original must fit with them. */
-export const DEAD_LETTER_TOPIC_CONFIG = { 'max.message.bytes': String(2 * 1024 * 1024) } as const;
+export const DEAD_LETTER_TOPIC_CONFIG = {
+  /** A dead letter is the original and our headers: the greatest original must fit with them. */
+  'max.message.bytes': String(2 * 1024 * 1024),
+  /**
+   * A broker takes no timestamp of a client's that is an hour ahead of its clock, so checkpoints of
+   * an engine whose clock is wrong would never hold.
+   */
+  'message.timestamp.type': 'LogAppendTime',
+} as const;
 
 export interface TopicSpec {
   readonly topic: string;

@@ -4,68 +4,19 @@
  * time, its sales must be counted, and the closed documents must say so.
  */
 import { expect } from 'vitest';
-import { sleep } from '../../../src/lib/clock.ts';
-import type { EngineProcess } from '../../parts/engine-process.ts';
 import { plainSale } from '../../parts/sales.ts';
 import type { Scene } from '../../parts/scene.ts';
-import { type OpenProducer, openProducer } from '../../parts/topic.ts';
-import { type Chaos, scenario } from '../scenario.ts';
+import { closeDelays, LiveSales } from '../live-sales.ts';
+import { scenario } from '../scenario.ts';
 
 const PARTITIONS = 8;
 const SILENT = PARTITIONS - 1;
 const RULES = { windowMs: 1000, delayMs: 2000 };
 const BEHIND_MS = 3_600_000;
-const TICK_MS = 100;
 const CATEGORIES = ['Casa', 'Livros', 'Gamer', 'Eletronicos'];
 const OLDER_SALES = 500;
 
 const totalsOf = (scene: Scene) => scene.db.collection('faturamento_tempo_real');
-
-/** Sends sales of now to all partitions but the silent one, until told to stop. */
-class Talk {
-  readonly #stop = new AbortController();
-  readonly #loop: Promise<void>;
-
-  constructor(chaos: Chaos, producer: OpenProducer) {
-    this.#loop = this.#run(chaos, producer);
-    this.#loop.catch(() => {});
-  }
-
-  stop(): Promise<void> {
-    this.#stop.abort();
-    return this.#loop;
-  }
-
-  async #run(chaos: Chaos, producer: OpenProducer): Promise<void> {
-    while (!this.#stop.signal.aborted) {
-      const value = plainSale(Date.now(), '1.99', chaos.random.pick(CATEGORIES));
-      const partitions = Array.from({ length: SILENT }, (_, partition) => partition);
-      await producer.produce(partitions.map((partition) => ({ value, partition })));
-      await sleep(TICK_MS, this.#stop.signal);
-    }
-  }
-}
-
-/** Until so many windows that begin from now on are closed; how long after they might be. */
-async function closeDelays(
-  scene: Scene,
-  engine: EngineProcess,
-  windows: number,
-): Promise<number[]> {
-  const { windowMs, delayMs } = scene.rules;
-  const fromMs = Math.ceil(Date.now() / windowMs) * windowMs;
-  const delaysMs = new Map<number, number>();
-  const isDone = async () => {
-    const closed = { fechada: true, janela_inicio: { $gte: new Date(fromMs) } };
-    for (const { janela_fim } of await totalsOf(scene).find(closed).toArray()) {
-      const endMs = janela_fim.getTime();
-      if (!delaysMs.has(endMs)) delaysMs.set(endMs, Date.now() - endMs - delayMs);
-    }
-    return delaysMs.size >= windows;
-  };
-  await engine.until(isDone, `${windows} windows are closed`);
-  return [...delaysMs.values()];
-}
 
 scenario(
   {
@@ -76,22 +27,17 @@ scenario(
   async (chaos) => {
     const windows = chaos.times(20, 3);
     const scene = await chaos.scene({ partitions: PARTITIONS, rules: RULES });
-    const producer = await openProducer(scene.brokers, scene.topic);
     const olderMs = Date.now() - BEHIND_MS;
     const sendOlder = (eventMs: number) =>
-      producer.produce(
+      scene.produce(
         Array.from({ length: OLDER_SALES }, () => ({
           value: plainSale(eventMs, '0.07', chaos.random.pick(CATEGORIES)),
           partition: SILENT,
         })),
       );
-    let talk: Talk | undefined;
-    chaos.onTestFinished(async () => {
-      await talk?.stop();
-      await producer.close();
-    });
     await sendOlder(olderMs);
-    talk = new Talk(chaos, producer);
+    const others = Array.from({ length: SILENT }, (_, partition) => partition);
+    const live = new LiveSales(chaos, scene, others);
     let engine = scene.engine();
     const delaysMs = new Map<string, number[]>();
     const watch = async (when: string) => {
@@ -112,7 +58,7 @@ scenario(
     engine = scene.engine();
     await watch('after a new start of the engine');
 
-    await talk.stop();
+    await live.stop();
     await scene.untilDrained(engine);
     engine.signal('SIGTERM');
     await engine.endsWell();
