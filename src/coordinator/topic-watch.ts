@@ -157,7 +157,9 @@ export class TopicWatch {
         new VendavalError(`the topic "${this.#topic}" was deleted while it was read`, {
           code: 'E_TOPIC_DELETED',
           exitCode: EXIT.dataLossGuard,
-          hint: 'What was counted is durable. Restore the topic, or count a new one into another database.',
+          hint:
+            'What was counted is durable. Restore the topic, or count a new one into another ' +
+            'database: --database <new name>.',
         }),
       );
       return;
