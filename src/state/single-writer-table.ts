@@ -17,6 +17,12 @@ export type TableVisitor = (
   maior: number,
 ) => void;
 
+/** Where the search for a key begins. @param mask slots - 1 */
+export function firstSlot(window: number, category: number, mask: number): number {
+  const mixed = Math.imul(window, 0x9e3779b1) ^ Math.imul(category, 0x85ebca6b);
+  return (Math.imul(mixed, 0x2c1b3c6d) >>> 12) & mask;
+}
+
 export class SingleWriterTable {
   readonly #used: Int32Array;
   readonly #usedCount: Int32Array;
@@ -59,11 +65,7 @@ export class SingleWriterTable {
     const categories = this.#category;
     const mask = this.#mask;
     const key = window | 0;
-    const hash = Math.imul(
-      Math.imul(key, 0x9e3779b1) ^ Math.imul(category, 0x85ebca6b),
-      0x2c1b3c6d,
-    );
-    let slot = (hash >>> 12) & mask;
+    let slot = firstSlot(key, category, mask);
     while (counts[slot] !== 0) {
       if (windows[slot] === key && categories[slot] === category) {
         const sum = this.#centavos[slot] + centavos;

@@ -1,7 +1,7 @@
 /**
- * A worker thread that adds so many sales to a region, and freezes whenever the other delta is
- * free. It loads the TypeScript sources itself, so that no build is needed. Each sale's key and
- * value follow from its number alone.
+ * A worker thread that adds so many sales to a region, and freezes when a delta has so many and the
+ * other is free. It loads the TypeScript sources itself, so that no build is needed. Each sale's key and
+ * value follow from its number alone; one of a category that is not admitted is left out.
  */
 import { workerData } from 'node:worker_threads';
 import { register } from 'tsx/esm/api';
@@ -10,8 +10,8 @@ register();
 const { WorkerRegion } = await import('../../src/state/partition-region.ts');
 const { SNAPSHOT } = await import('../../src/state/layout.ts');
 
-const DELTA_SALES_MAX = 1000;
-const { buffer, sales, keys } = workerData;
+/** `windows` and `categories` hold the keys' numbers; sale i has key i % keys. */
+const { buffer, sales, windows, categories, deltaSalesMin, deltaSalesMax } = workerData;
 const region = new WorkerRegion(buffer);
 
 function freeze(counted) {
@@ -20,15 +20,16 @@ function freeze(counted) {
   region.freeze();
 }
 
-let added = 0;
-while (added < sales) {
-  const key = added % keys;
-  region.dictionary.intern(`categoria ${key}`);
-  if (!region.active.table.add(key, key, added)) throw new Error('the table is full');
-  added++;
+for (let sale = 0; sale < sales; ) {
+  const key = sale % windows.length;
+  const category = region.dictionary.intern(`categoria ${categories[key]}`);
+  if (category >= 0 && !region.active.table.add(windows[key], category, sale)) {
+    throw new Error('the table is full');
+  }
+  sale++;
   // However the threads are scheduled, a delta holds no more than this many.
-  if (added % DELTA_SALES_MAX === 0) while (!region.canFreeze);
-  if (region.canFreeze) freeze(added);
+  if (sale % deltaSalesMax === 0) while (!region.canFreeze);
+  if (sale % deltaSalesMin === 0 && region.canFreeze) freeze(sale);
 }
 while (!region.canFreeze);
-freeze(added);
+freeze(sales);
