@@ -5,6 +5,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildInto, ROOT } from '../../scripts/build.ts';
+import { buildPage } from '../../scripts/build-page.ts';
 import { Fleet } from '../simulation/fleet.ts';
 import type { Protection, ShownByScenario, ShownBySimulation } from './protections.ts';
 import type { CanaryReport } from './report.ts';
@@ -90,6 +91,8 @@ function buildWithout({ name, changes }: Protection): string {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'package.json'), '{ "type": "module", "version": "0.0.0-canary" }\n');
-  buildInto({ outDir: join(folder, 'dist'), keepFailPoints: true, replacements: changes });
-  return join(folder, 'dist/main.js');
+  const outDir = join(folder, 'dist');
+  buildInto({ outDir, keepFailPoints: true, replacements: changes });
+  buildPage(outDir);
+  return join(outDir, 'main.js');
 }
