@@ -11,11 +11,13 @@ import { failPoint } from '../lib/fail-point.ts';
 import { REASONS } from '../sale/reasons.ts';
 import type { RejectedRecord } from '../state/reject-log.ts';
 import { clientConfig, type KafkaClientOptions } from './client-config.ts';
-import { decodeRecordHeaders } from './record-headers.ts';
+import { letterHeaders } from './record-headers.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const DELIVERY_TIMEOUT_MS = 30_000;
 const POLL_MS = 20;
+/** Headers under way before more letters wait: each is several small pieces of memory. */
+const HEADERS_UNDER_WAY_MAX = 200_000;
 const CLOSE_TIMEOUT_MS = 5000;
 /** A delivery report's error has a text, and -1 for a code. */
 const TOO_LARGE = /message size too large/i;
@@ -33,6 +35,8 @@ export const DEAD_LETTER_HEADER = {
   base64: 'vendaval-base64-',
   /** Present when the record is too large to copy; its coordinates lead to it. */
   valueOmitted: 'vendaval-value-omitted',
+  /** Present when the original headers are too many, too large or no headers: which, and how many. */
+  headersOmitted: 'vendaval-headers-omitted',
 } as const;
 
 export interface DeadLetter {
@@ -48,6 +52,8 @@ interface Sending {
   readonly batch: Batch;
   /** Without value and original headers, because the topic takes no copy of this size. */
   readonly isReduced: boolean;
+  /** How many it went with. */
+  headerCount: number;
 }
 
 /** What `send` waits for. */
@@ -62,6 +68,7 @@ export class DeadLetterProducer {
   readonly #deadLetterTopic: string;
   readonly #producer: Kafka.Producer;
   #isConnected = false;
+  #headersUnderWay = 0;
 
   constructor(
     options: KafkaClientOptions & { topic: string; deadLetterTopic: string },
@@ -117,15 +124,16 @@ export class DeadLetterProducer {
     });
   }
 
-  /** Goes on later when librdkafka's queue is full: nothing is dropped. */
+  /** Goes on later when librdkafka's queue is full, or headers enough: nothing is dropped. */
   #produceFrom(letters: readonly DeadLetter[], start: number, batch: Batch): void {
     for (let i = start; i < letters.length; i++) {
+      const later = () => setTimeout(() => this.#produceFrom(letters, i, batch), POLL_MS);
+      if (this.#headersUnderWay > HEADERS_UNDER_WAY_MAX) return void later();
       try {
-        this.#produce({ letter: letters[i], batch, isReduced: false });
+        this.#produce({ letter: letters[i], batch, isReduced: false, headerCount: 0 });
       } catch (error) {
         if ((error as { code?: number }).code === Kafka.CODES.ERRORS.ERR__QUEUE_FULL) {
-          setTimeout(() => this.#produceFrom(letters, i, batch), POLL_MS);
-          return;
+          return void later();
         }
         batch.failure ??= error as Error;
         batch.waiting -= letters.length - i;
@@ -137,6 +145,8 @@ export class DeadLetterProducer {
 
   #produce(sending: Sending): void {
     const { partition, record } = sending.letter;
+    const headers = this.#headers(sending);
+    sending.headerCount = headers.length;
     this.#producer.produce(
       this.#deadLetterTopic,
       null,
@@ -144,8 +154,9 @@ export class DeadLetterProducer {
       `${this.#topic}/${partition}/${record.offset}`,
       Date.now(),
       sending,
-      this.#headers(sending) as unknown as Kafka.MessageHeader[],
+      headers as unknown as Kafka.MessageHeader[],
     );
+    this.#headersUnderWay += headers.length;
   }
 
   #headers({ letter: { partition, record }, isReduced }: Sending): Header[] {
@@ -161,12 +172,14 @@ export class DeadLetterProducer {
       headers.push({ [DEAD_LETTER_HEADER.valueOmitted]: 'true' });
     if (isReduced) return headers;
     if (record.key !== null) headers.push(header(DEAD_LETTER_HEADER.key, record.key));
-    const original = decodeRecordHeaders(record.rawHeaders);
+    const { headers: original, omitted } = letterHeaders(record.rawHeaders);
+    if (omitted !== '') headers.push({ [DEAD_LETTER_HEADER.headersOmitted]: omitted });
     return [...original.map(({ name, value }) => header(name, value)), ...headers];
   }
 
   #delivered(error: Kafka.LibrdKafkaError | null, sending: Sending): void {
     const { batch, isReduced } = sending;
+    this.#headersUnderWay -= sending.headerCount;
     // The original fits in its topic, but with our headers it may not: its place must do.
     if (error && TOO_LARGE.test(error.message) && !isReduced) {
       try {

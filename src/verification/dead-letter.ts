@@ -35,7 +35,14 @@ export interface DeadLetter extends Origin {
 /** Of a letter that says that its record was too large to be copied: nothing to compare. */
 export const VALUE_OMITTED = 0n;
 
-const FREE_HEADERS = new Set(['vendaval-reason', 'vendaval-detail']);
+const HEADERS_OMITTED = 'vendaval-headers-omitted';
+const FREE_HEADERS = new Set(['vendaval-reason', 'vendaval-detail', HEADERS_OMITTED]);
+
+/** A letter repeats no original headers if there are more of them, or more bytes in them. */
+const HEADERS_MAX = 1000;
+const HEADER_BYTES_MAX = 256 * 1024;
+/** Of a record with more, and of one whose headers are broken, librdkafka shows none. */
+const HEADERS_SHOWN_MAX = 100_000;
 const ORIGIN = /^([^/]+)\/(\d{1,10})\/(\d{1,16})(?:\/(\d{1,6}))?$/;
 
 type Header = readonly [name: string, value: string];
@@ -44,8 +51,9 @@ type Header = readonly [name: string, value: string];
 export function expectedFingerprint(origin: Origin, record: LogRecord): bigint {
   const { topic, partition, offset, item } = origin;
   const { timestampMs, key, value } = record;
+  const areOmitted = areTooLarge(record.headers);
   return fingerprint(value, [
-    ...record.headers.map(([name, bytes]) => asSent(name, bytes)),
+    ...(areOmitted ? [] : record.headers.map(([name, bytes]) => asSent(name, bytes))),
     ['vendaval-reason', ''],
     ['vendaval-detail', ''],
     ['vendaval-topic', topic],
@@ -54,7 +62,20 @@ export function expectedFingerprint(origin: Origin, record: LogRecord): bigint {
     ['vendaval-timestamp', String(timestampMs)],
     ...(item === WHOLE_RECORD ? [] : [['vendaval-item', String(item)] as const]),
     ...(key === null ? [] : [asSent('vendaval-key', key)]),
+    ...(areOmitted ? [[HEADERS_OMITTED, ''] as const] : []),
   ]);
+}
+
+function areTooLarge(headers: LogRecord['headers']): boolean {
+  if (headers.length > HEADERS_MAX) return true;
+  const sizes = headers.map(([name, bytes]) => Buffer.byteLength(name) + bytes.length);
+  return sizes.reduce((sum, size) => sum + size, 0) > HEADER_BYTES_MAX;
+}
+
+/** Headers of which librdkafka shows none are no headers to us, and cannot be missed. */
+function areUnseen(omitted: string): boolean {
+  const count = /^(\d+) headers/.exec(omitted)?.[1];
+  return count === undefined || Number(count) > HEADERS_SHOWN_MAX;
 }
 
 /** Text goes as text, and everything else in base 64 under a name that says so. */
@@ -73,9 +94,11 @@ export function readLetter(record: LogRecord): DeadLetter | null {
   const oursFrom = headers.findLastIndex(([name]) => name === 'vendaval-reason');
   const ours = oursFrom < 0 ? [] : headers.slice(oursFrom);
   const isOmitted = ours.some(([name]) => name === 'vendaval-value-omitted');
-  const compared = headers.map(
-    ([name, value], i): Header => [name, i >= oursFrom && FREE_HEADERS.has(name) ? '' : value],
-  );
+  const compared = headers
+    .filter(([name, value], i) => i < oursFrom || name !== HEADERS_OMITTED || !areUnseen(value))
+    .map(
+      ([name, value], i): Header => [name, i >= oursFrom && FREE_HEADERS.has(name) ? '' : value],
+    );
   return {
     topic: match[1],
     partition: Number(match[2]),
