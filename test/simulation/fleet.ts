@@ -3,8 +3,8 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import type { Replacement } from '../../scripts/build.ts';
 import { bundle } from './bundle.ts';
+import { type Answer, noTally, type Order, type Tally } from './orders.ts';
 import type { Plan } from './plan.ts';
-import { type Answer, noTally, type Order, type Tally } from './worker.ts';
 
 /** Histories in one order to a worker. */
 const SLICE = 25;

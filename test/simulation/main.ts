@@ -17,10 +17,10 @@ import { parseArgs } from 'node:util';
 import { PROTECTIONS } from '../chaos/protections.ts';
 import { keep } from './corpus.ts';
 import { Fleet } from './fleet.ts';
+import type { Failure } from './orders.ts';
 import type { Plan } from './plan.ts';
 import { makePlan } from './plan-maker.ts';
 import { makeView } from './view.ts';
-import type { Failure } from './worker.ts';
 
 const USAGE = 2;
 const SEEDS_DEFAULT = 10_000;

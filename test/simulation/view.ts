@@ -2,7 +2,7 @@
 import logUpdate from 'log-update';
 import { outColour as pc } from '../../src/commands/colour.ts';
 import { formatCount, humanDurationMs } from '../../src/lib/units.ts';
-import type { Tally } from './worker.ts';
+import type { Tally } from './orders.ts';
 
 const JSON_PROGRESS_MS = 10_000;
 const BAR_CELLS = 24;
