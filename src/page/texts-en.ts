@@ -144,6 +144,7 @@ export const EN: Texts = {
     batch_empty: 'a batch without sales',
     batch_too_large: 'a batch with too many sales',
     corrupt_batch: 'batch that cannot be read',
+    value_too_large: 'a value over 1 MiB',
     late: 'late',
   },
   gone: (sinceMs: number | null, f: Format): VerdictText => ({

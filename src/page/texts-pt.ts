@@ -150,6 +150,7 @@ export const PT = {
     batch_empty: 'lote sem vendas',
     batch_too_large: 'lote com vendas demais',
     corrupt_batch: 'lote que não se lê',
+    value_too_large: 'valor do registro acima de 1 MiB',
     late: 'atrasada',
   } as Readonly<Record<string, string>>,
   gone: (sinceMs: number | null, f: Format): VerdictText => ({

@@ -22,6 +22,7 @@ export const REASONS = [
   'batch_too_large',
   /** Of offsets, not of records: those of a batch that was passed over unread. */
   'corrupt_batch',
+  'value_too_large',
 ] as const;
 
 export type ReasonName = (typeof REASONS)[number];

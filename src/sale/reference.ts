@@ -1,7 +1,7 @@
 /**
  * The reference parser: what a sale is, written to be read rather than to be fast. Its verdict
  * is a pure function of the record's bytes and the rules. The checks come in a fixed order, and
- * the first that fails is the reason: JSON; an object; then present and of the right type for
+ * the first that fails is the reason: not too large; JSON; an object; then present and of the right type for
  * id_pedido, categoria, valor, timestamp; then categoria (empty, malformed, too long), valor
  * (range, decimals) and timestamp; last, in `judgeSale`, the limit on categories. Lateness and
  * the future are others' to judge. SaleScanner must agree with it on every input.
@@ -11,7 +11,7 @@ import { messageOf } from '../lib/errors.ts';
 import { memberSource } from './json-source.ts';
 import { centavosOf, VALOR_DECIMALS, VALOR_OUT_OF_RANGE } from './money.ts';
 import type { ReasonName } from './reasons.ts';
-import { CATEGORY_BYTES_MAX, type CategoryIds, type SaleRules } from './rules.ts';
+import { CATEGORY_BYTES_MAX, type CategoryIds, JSON_BYTES_MAX, type SaleRules } from './rules.ts';
 import { BAD_TIMESTAMP, eventMsOf, zoneOf } from './time.ts';
 
 export interface ValidSale {
@@ -59,6 +59,10 @@ export function judgeSale(
 export function parseSale(value: Uint8Array | null, rules: SaleRules): ValidSale | RejectedSale {
   if (value === null) return rejected('not_json', 'the record has no value (a tombstone)');
   if (value.length === 0) return rejected('not_json', 'the value is empty');
+  if (value.length > JSON_BYTES_MAX) {
+    const detail = `the value has ${value.length} bytes, more than ${JSON_BYTES_MAX}`;
+    return rejected('value_too_large', detail);
+  }
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.length);
   if (!isUtf8(bytes)) return rejected('not_json', 'the value is not UTF-8');
   let sale: unknown;

@@ -10,6 +10,12 @@ export interface SaleRules {
 /** Greatest accepted valor: R$ 1.000.000.000,00, so that ninety thousand of them stay below 2^53. */
 export const VALOR_CENTAVOS_MAX = 100_000_000_000;
 
+/**
+ * Largest JSON value that is looked into. A sale has 130 bytes; a broker takes one mebibyte unless it
+ * is told otherwise. What JSON.parse makes of more could take a worker thread's whole heap.
+ */
+export const JSON_BYTES_MAX = 1024 * 1024;
+
 /** Greatest accepted length of a category, in bytes of UTF-8. */
 export const CATEGORY_BYTES_MAX = 128;
 
@@ -26,7 +32,7 @@ export const SALES_PER_BATCH_MAX = 4096;
 export const EVENT_TIME_MS_LIMIT = 2 ** 32 * 1000;
 
 /** Increment when any rule changes which verdict a record gets. */
-export const RULES_VERSION = 1;
+export const RULES_VERSION = 2;
 
 /** The categories admitted so far, in order of first appearance. Implemented over shared memory. */
 export interface CategoryIds {

@@ -13,6 +13,7 @@ import {
   CATEGORY_BYTES_MAX,
   type CategoryIds,
   EVENT_TIME_MS_LIMIT,
+  JSON_BYTES_MAX,
   type SaleRules,
   VALOR_CENTAVOS_MAX,
 } from './rules.ts';
@@ -101,7 +102,8 @@ export class SaleScanner {
    */
   scan(bytes: Buffer, view: DataView, start: number, end: number): ReasonCode {
     if (end + READ_AHEAD_BYTES <= view.byteLength && end + READ_AHEAD_BYTES <= bytes.length) {
-      if (this.#inPlace(bytes, view, start, end)) return VALID;
+      // What is too large may yet be a sale, by its looks.
+      if (end - start <= JSON_BYTES_MAX && this.#inPlace(bytes, view, start, end)) return VALID;
     } else if (end - start <= COPIED_BYTES_MAX) {
       bytes.copy(this.#copy, 0, start, end);
       if (this.#inPlace(this.#copy, this.#copyView, 0, end - start)) return VALID;

@@ -7,17 +7,17 @@
 import { isUtf8 } from 'node:buffer';
 import { EventTimes } from './event-time.ts';
 import { type FlatVerdict, judgeFlat } from './flat-sales.ts';
-import { CATEGORY_BYTES_MAX, type SaleVerdict } from './sale.ts';
+import { CATEGORY_BYTES_MAX, JSON_BYTES_MAX, type SaleVerdict } from './sale.ts';
 import { centavosOf, valorText } from './valor.ts';
 
 export class SaleRules {
   readonly #times: EventTimes;
-  readonly #readsFlat: boolean;
+  readonly #isSecond: boolean;
 
-  /** @param version of the rules; from the second on FlatBuffers are read */
+  /** @param version of the rules; from the second on FlatBuffers are read, and no JSON above a size */
   constructor(timeZone: string, version: number) {
     this.#times = new EventTimes(timeZone);
-    this.#readsFlat = version >= 2;
+    this.#isSecond = version >= 2;
   }
 
   /**
@@ -26,10 +26,11 @@ export class SaleRules {
    */
   judge(value: Buffer | null): FlatVerdict {
     if (value === null) return 'not_json';
-    return (this.#readsFlat ? judgeFlat(value) : null) ?? this.#json(value);
+    return (this.#isSecond ? judgeFlat(value) : null) ?? this.#json(value);
   }
 
   #json(value: Buffer): SaleVerdict {
+    if (this.#isSecond && value.length > JSON_BYTES_MAX) return 'value_too_large';
     const text = value.toString('utf8');
     // Bytes that are no UTF-8 were replaced by U+FFFD, which a text may hold by itself too.
     if (text.includes('\ufffd') && !isUtf8(value)) return 'not_json';

@@ -18,6 +18,9 @@ export interface BatchedSale {
 
 export const CATEGORY_BYTES_MAX = 128;
 
+/** Of a value that is JSON: one mebibyte. */
+export const JSON_BYTES_MAX = 1_048_576;
+
 /** R$ 1.000.000.000,00 */
 export const CENTAVOS_MAX = 100_000_000_000n;
 

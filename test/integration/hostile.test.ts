@@ -2,6 +2,7 @@
 import { describe, expect, type TestContext, test } from 'vitest';
 import { DeadLetterProducer } from '../../src/kafka/dead-letters.ts';
 import { REASON } from '../../src/sale/reasons.ts';
+import { MemorySampler } from '../chaos/memory-sampler.ts';
 import { rawHeaders } from '../parts/record-batch-builder.ts';
 import { plainSale } from '../parts/sales.ts';
 import { Scene } from '../parts/scene.ts';
@@ -81,5 +82,48 @@ describe('headers', () => {
     expect(String(letters[0].value)).toBe('x');
     expect(headerOf(letters[0], 'vendaval-headers-omitted')).toBe('unreadable, 3 bytes');
     for (const { headers } of letters.slice(1)) expect(headers).toHaveLength(1006);
+  });
+});
+
+describe('a value', () => {
+  test('of twenty megabytes is rejected unread, and the sales beside it are counted', async (t) => {
+    const one = await scene(t);
+    // Small objects: JSON.parse would make of them ten times their bytes.
+    const objects = `{"a":[${'{},'.repeat(7_000_000)}{}]}`;
+    const padded = plainSale(TIME_MS, '1000.00').padEnd(1024 * 1024 + 1);
+    await one.produce([sale('1.00'), sale('2.00', { value: objects }), sale('4.00')], HUGE);
+    await one.produce([sale('8.00', { value: padded }), sale('16.00')], HUGE);
+    const engine = one.engine({}, { untilEnd: true });
+    const memory = new MemorySampler(t, engine.pid);
+    await engine.endsWell();
+    const oracle = await one.expectExact();
+    expect([...oracle.partitions.values()][0]).toMatchObject({
+      counted: 3,
+      rejected: new Map([['value_too_large', 2]]),
+    });
+    expect(memory.peakMb).toBeGreaterThan(0);
+    expect(memory.peakMb).toBeLessThan(600);
+    const verified = await runVerify(t, one);
+    expect(verified.differences).toEqual([]);
+    expect(verified.exit).toBe(0);
+  });
+});
+
+describe('a topic', () => {
+  test('of two hundred partitions is counted exactly, in less than a gigabyte', async (t) => {
+    const one = await Scene.make(t, { partitions: 200 });
+    const sales = Array.from({ length: 2000 }, (_, i) =>
+      i % 50 === 7 ? noSale({ partition: i % 200 }) : sale(`${i}.01`, { partition: i % 200 }),
+    );
+    await one.produce(sales);
+    const engine = one.engine({}, { untilEnd: true });
+    const memory = new MemorySampler(t, engine.pid);
+    await engine.endsWell();
+    const oracle = await one.expectExact();
+    expect(oracle.partitions.size).toBe(200);
+    expect(oracle.deadLetters.size).toBe(40);
+    console.info(`200 partitions: peak memory ${Math.round(memory.peakMb)} MiB`);
+    expect(memory.peakMb).toBeGreaterThan(0);
+    expect(memory.peakMb).toBeLessThan(1024);
   });
 });

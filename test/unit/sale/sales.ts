@@ -1,5 +1,7 @@
 /** Sales as texts with what must be said about them: one table for the reference and scanner. */
+
 import type { CategoryIds, SaleRules } from '../../../src/sale/rules.ts';
+import { JSON_BYTES_MAX } from '../../../src/sale/rules.ts';
 
 export const rules: SaleRules = { timeZone: 'UTC' };
 
@@ -69,6 +71,7 @@ export const VALID: [string, Text, Partial<typeof SALE>][] = [
   ['the last of two, the first of a wrong type', plain.replace('{', '{"valor":[1,{}],'), {}],
   ['the last of two categories', plain.replace('}', ',"categoria":"B"}'), { categoria: 'B' }],
   ['an earlier valor out of range', plain.replace('{', '{"valor":-1,'), {}],
+  ['as many bytes as there may be', plain.padEnd(JSON_BYTES_MAX), {}],
   ['valor zero', saleText({ valor: '0' }), { valorCentavos: 0 }],
   ['valor minus zero', saleText({ valor: '-0' }), { valorCentavos: 0 }],
   ['valor with one decimal', saleText({ valor: '0.1' }), { valorCentavos: 10 }],
@@ -109,6 +112,8 @@ const notUtf8 = (at: string) => {
 };
 
 export const REJECTED: [string, string, Text][] = [
+  ['value_too_large', 'a sale and one space too many', plain.padEnd(JSON_BYTES_MAX + 1)],
+  ['value_too_large', 'no JSON, and too much of it', Buffer.alloc(JSON_BYTES_MAX + 1, 255)],
   ['not_json', 'nothing', ''],
   ['not_json', 'only a space', ' '],
   ['not_json', 'text', 'hello'],
