@@ -48,8 +48,10 @@ export class StreamMonitor {
 
   /** To be called about once a second. */
   sample({ partitions }: EngineStatus, nowMs: number): void {
-    // A lease that has not begun to read says 0, and later all that was counted before it.
-    const reading = partitions.filter((one) => one.counted >= one.durableCounted);
+    // What has not begun to read says 0, and later all that was counted before it.
+    const reading = partitions.filter(
+      ({ state, counted, durableCounted }) => state !== 'recovering' && counted >= durableCounted,
+    );
     const byPartition = new Map(reading.map((one) => [one.partition, one]));
     this.#seconds.push({ atMs: nowMs, byPartition });
     while (this.#seconds[0].atMs < nowMs - MINUTE_MS) this.#seconds.shift();

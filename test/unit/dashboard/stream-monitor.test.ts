@@ -46,7 +46,9 @@ describe('rates', () => {
 
   it('do not take what was counted before this process for what it counts now', () => {
     const monitor = new StreamMonitor();
-    monitor.sample(status({}), T);
+    const [recovering] = status({ 0: [0, 0] }).partitions;
+    const partitions = [{ ...recovering, state: 'recovering' as const }];
+    monitor.sample({ partitions } as unknown as EngineStatus, T);
     // The lease has begun, and its worker has not said yet where it stands.
     monitor.sample(status({ 0: [0, 0, 5_000_000] }), T + 1000);
     monitor.sample(status({ 0: [5_000_000, 900, 5_000_000] }), T + 2000);
