@@ -12,7 +12,14 @@ import { ProgressStore } from '../mongo/progress-store.ts';
 import { TotalsReader } from '../mongo/totals-reader.ts';
 import type { Problem } from './api.ts';
 import { HttpError } from './http-failure.ts';
-import { type Handler, type HttpServer, send, sendJson, startHttpServer } from './http-server.ts';
+import {
+  type Handler,
+  type HttpRequest,
+  type HttpServer,
+  send,
+  sendJson,
+  startHttpServer,
+} from './http-server.ts';
 import { LiveFeed } from './live-feed.ts';
 import { composeSnapshot, type DatabaseView, type SnapshotIdentity } from './live-snapshot.ts';
 import { LiveTotals } from './live-totals.ts';
@@ -110,7 +117,7 @@ export class Dashboard {
       ['/metrics', (_, response) => this.#scrape(response)],
       ['/api/live', async (_, response) => sendJson(response, 200, await this.#feed.current())],
       ['/api/partitions', (_, response) => this.#partitions(response)],
-      ['/api/windows', (request, response) => this.#windows.answer(request, response)],
+      ['/api/windows', (request, response) => this.#range(request, response)],
       ['/api/stream', (request, response) => this.#stream(request.message.method, response)],
     ]);
     for (const [path, file] of readStaticFiles()) {
@@ -128,6 +135,14 @@ export class Dashboard {
   #readyz(response: ServerResponse): void {
     const { state, problem } = this.#options.status();
     sendJson(response, state === 'running' ? 200 : 503, { state, problem });
+  }
+
+  async #range(request: HttpRequest, response: ServerResponse): Promise<void> {
+    try {
+      await this.#windows.answer(request, response);
+    } catch (error) {
+      throw error instanceof HttpError ? error : mongoError(error, this.#options.settings.mongo);
+    }
   }
 
   async #scrape(response: ServerResponse): Promise<void> {

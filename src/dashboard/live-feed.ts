@@ -36,6 +36,9 @@ export class LiveFeed {
   #timer: NodeJS.Timeout | undefined;
   #refreshing: Promise<void> | null = null;
   #refreshedAtMs = Number.NEGATIVE_INFINITY;
+  /** The event of this second, for whoever joins in it. */
+  #latest: Promise<string> | null = null;
+  #latestAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(sources: FeedSources) {
     this.#sources = sources;
@@ -64,8 +67,11 @@ export class LiveFeed {
     this.#viewers.add(viewer);
     this.#timer ??= setInterval(() => void this.#tick(), INTERVAL_MS);
     response.write(`retry: ${RETRY_MS}\n\n${event('rates', this.#sources.rates())}`);
-    const snapshot = await this.current();
-    if (!response.destroyed) response.write(event('live', snapshot));
+    if (!this.#latest || performance.now() - this.#latestAtMs >= INTERVAL_MS) {
+      this.#keep(this.current().then((snapshot) => event('live', snapshot)));
+    }
+    const text = await this.#latest;
+    if (text !== null && !response.destroyed) response.write(text);
   }
 
   close(): void {
@@ -73,6 +79,11 @@ export class LiveFeed {
     this.#timer = undefined;
     for (const { response } of this.#viewers) response.end();
     this.#viewers.clear();
+  }
+
+  #keep(event: Promise<string>): void {
+    this.#latest = event;
+    this.#latestAtMs = performance.now();
   }
 
   #leave(viewer: Viewer): void {
@@ -86,6 +97,7 @@ export class LiveFeed {
     // A slow database makes its figures old, not the page dead.
     await Promise.race([this.#refresh(), sleep(REFRESH_WAIT_MS)]);
     const text = event('live', this.#sources.snapshot(this.viewers));
+    this.#keep(Promise.resolve(text));
     for (const viewer of this.#viewers) {
       if (!viewer.response.writableNeedDrain) {
         viewer.blocked = 0;

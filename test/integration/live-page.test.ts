@@ -218,11 +218,15 @@ test('on a desktop, in the dark, on a phone and on a wall it fits, and axe has n
     await page.goto(`${made.url}/${query}`);
     await untilShown(page, '#sales', '120');
     if (!query) await page.locator('#rejected summary').first().click();
-    const overflow = await page.evaluate<{ x: number; y: number }>(`(() => {
+    const overflow = await page.evaluate<{ x: number; y: number; cards: string[] }>(`(() => {
       const { scrollWidth, scrollHeight, clientWidth, clientHeight } = document.documentElement;
-      return { x: scrollWidth - clientWidth, y: scrollHeight - clientHeight };
+      const cards = [...document.querySelectorAll('.card, .hero, .banner')]
+        .filter((card) => card.scrollWidth > card.clientWidth)
+        .map((card) => card.className);
+      return { x: scrollWidth - clientWidth, y: scrollHeight - clientHeight, cards };
     })()`);
     expect(overflow.x, name).toBe(0);
+    expect(overflow.cards, name).toEqual([]);
     // A wall screen has nobody to scroll it.
     if (query) expect(overflow.y, name).toBe(0);
 

@@ -67,6 +67,7 @@ describe('the feed', () => {
   it('makes one snapshot and asks the database once for a hundred viewers', async () => {
     const { made, join } = setUp();
     const viewers = await Promise.all(Array.from({ length: 100 }, join));
+    expect(made).toEqual({ snapshots: 1, refreshes: 1 });
     Object.assign(made, { snapshots: 0, refreshes: 0 });
     await vi.advanceTimersByTimeAsync(10_000);
     expect(made).toEqual({ snapshots: 10, refreshes: 10 });
