@@ -282,6 +282,9 @@ async function produceBinaryHeaders(
   });
   const producer = kafkaClient(brokers).producer({
     createPartitioner: Partitioners.DefaultPartitioner,
+    // A broker that does not yet lead every partition of a new topic gets the whole request again.
+    idempotent: true,
+    maxInFlightRequests: 1,
   });
   await producer.connect();
   try {
