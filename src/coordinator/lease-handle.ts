@@ -116,6 +116,9 @@ export class LeaseHandle {
         if (++waitedS < FREEZE_TIMEOUT_S) return;
         clearInterval(timer);
         this.#frozen = null;
+        // Nothing more is to be had from it: a stop does not wait for it once again.
+        this.#hasEnded = true;
+        this.#port.close();
         reject(
           new VendavalError(`a worker thread did not answer in ${FREEZE_TIMEOUT_S} s`, {
             code: 'E_WORKER_STUCK',

@@ -70,15 +70,16 @@ export class OwnedPartition {
   }
 
   /**
-   * Whether a checkpoint would say anything new. An idle partition's watermark moves with the
-   * clock; it is written once in `idleIntervalMs`.
+   * Whether a checkpoint would say anything new, or nothing was said for `idleIntervalMs`: an idle
+   * partition's watermark moves with the clock, others see that its owner lives, and a worker that
+   * hangs is found by being asked.
    */
   hasNews(nowMs: number, idleIntervalMs: number): boolean {
     if (this.lease.region.frozen) return true;
     if (this.live[LIVE.nextOffset] !== this.durable.nextOffset) return true;
     const isAtEnd = this.live[LIVE.atEnd] === 1;
     if (isAtEnd !== this.durable.atEnd) return true;
-    return isAtEnd && nowMs - this.durableAtMs >= idleIntervalMs;
+    return nowMs - this.durableAtMs >= idleIntervalMs;
   }
 
   /**
