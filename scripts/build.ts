@@ -52,6 +52,7 @@ export function buildInto(options: BuildOptions): void {
   };
   const before = keepFailPoints ? [] : [withoutFailPoints];
   complain(program.emit(undefined, write, undefined, false, { before }).diagnostics);
+  buildPage(outDir);
 }
 
 function replaceIn(host: ts.CompilerHost, replacements: readonly Replacement[]): void {
@@ -109,7 +110,6 @@ if (process.argv[1] === import.meta.filename) {
   const outDir = join(ROOT, isTest ? 'dist-test' : 'dist');
   try {
     buildInto({ outDir, keepFailPoints: isTest });
-    buildPage(outDir);
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n`);
     process.exitCode = 1;

@@ -83,9 +83,14 @@ export const PROTECTIONS: readonly Protection[] = [
         `for (const { progress: { partition, nextOffset } } of contents.values()) {
           this.#uncommitted.set(partition, CommitPermit.issue(partition, nextOffset));
         }
-        await this.#commit();`,
+        await this.#commit(COMMIT_WAIT_MS);`,
       ),
     ],
+    shownBy: {
+      row: 2,
+      title: 'crash before, in and after the totals',
+      failsWith: /committed \d+, durable \d+/,
+    },
     simulated: { seedsMax: 500, breaks: /^what is committed is durable/ },
   },
   {
@@ -116,11 +121,13 @@ export const PROTECTIONS: readonly Protection[] = [
     changes: [
       change(TOTALS, '$gt: [BigInt(register.ate),', '$gt: [BigInt(register.ate) + 2n ** 40n,'),
     ],
+    shownBy: { row: 4, title: 'zombie', failsWith: /to deeply equal/ },
     simulated: { seedsMax: 500, breaks: /^registers go forward/ },
   },
   {
     name: 'progress only goes forward',
     changes: [change(PROGRESS, 'proximo_offset: { $lte: nextOffset },', '')],
+    shownBy: { row: 4, title: 'zombie', failsWith: /to deeply equal/ },
     simulated: {
       seedsMax: 500,
       breaks: /^(what is committed is durable|replays find their log|progress has its categories)/,
@@ -133,6 +140,7 @@ export const PROTECTIONS: readonly Protection[] = [
         RECOVERY,
         'let progress = await sources.progress.read(partition, session);',
         `const early = await sources.totals.contributions(partition, -Infinity, session);
+        failPoint('in-recovery');
         let progress = await sources.progress.read(partition, session);`,
       ),
       change(
@@ -141,6 +149,7 @@ export const PROTECTIONS: readonly Protection[] = [
         'topicId: known }, contributions: early };',
       ),
     ],
+    shownBy: { row: 4, title: 'a takeover that stands still', failsWith: DIFFERS },
     simulated: { seedsMax: 10_000, breaks: /^registers are true/ },
   },
   {
@@ -221,6 +230,7 @@ export const PROTECTIONS: readonly Protection[] = [
         'Math.max(0, nowMs - this.#lastPollMs)',
       ),
     ],
+    shownBy: { row: 7, failsWith: /windows closed early/ },
     simulated: { seedsMax: 10_000, breaks: /^idle time is real/ },
   },
   {
@@ -236,6 +246,7 @@ export const PROTECTIONS: readonly Protection[] = [
   },
   {
     name: 'the poison rule',
+    shownBy: { row: 21, failsWith: DIFFERS },
     changes: [
       change(
         ACCUMULATOR,

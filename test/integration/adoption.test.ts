@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { LiveSnapshot } from '../../src/dashboard/api.ts';
 import { findFreePort } from '../../src/mongo/child-processes.ts';
 import { makeSales, WORKLOAD_CATEGORIES_MAX } from '../parts/sales.ts';
 import { Scene } from '../parts/scene.ts';
@@ -10,9 +11,7 @@ const rules = { maxCategories: WORKLOAD_CATEGORIES_MAX };
 async function counts(port: number): Promise<number[]> {
   const answer = await fetch(`http://127.0.0.1:${port}/api/live`).catch(() => null);
   if (!answer) return [];
-  const { partitions } = (await answer.json()) as {
-    partitions: { partition: number; state: string }[];
-  };
+  const { partitions } = (await answer.json()) as LiveSnapshot;
   const own = partitions.filter(({ state }) => state !== 'elsewhere');
   return own.map(({ partition }) => partition).sort();
 }
