@@ -4,7 +4,7 @@
  * close windows, commit. One checkpoint at a time.
  */
 import type { Settings } from '../config/options.ts';
-import { endsBefore, sleep, systemClock } from '../lib/clock.ts';
+import { endsBefore, endsWithin, sleep, systemClock } from '../lib/clock.ts';
 import type { CommitPermit } from '../lib/commit-permit.ts';
 import { messageOf, VendavalError } from '../lib/errors.ts';
 import { type MongoConnection, mongoError } from '../mongo/connection.ts';
@@ -34,6 +34,8 @@ const DRAIN_TIMEOUT_MS = 20_000;
 /** Rejected records in one checkpoint; as dead letters they take about ten times that. */
 const LETTER_BYTES_MAX = 24 * 1024 * 1024;
 const COMMIT_TIMEOUT_MS = 10_000;
+/** How long a checkpoint waits for its commit; it takes some ten milliseconds. */
+const COMMIT_WAIT_MS = 500;
 const ORPHANS_INTERVAL_MS = 250;
 /** Nothing rests on it: the next owner only starts later without. */
 const DISOWN_TIMEOUT_MS = 1000;
@@ -80,11 +82,14 @@ export class Engine {
   #isStopping = false;
   /** Drained content that did not become durable; see `#cycle`. */
   #hasUnsettled = false;
-  /** The group has said which partitions are ours. */
-  #wasAssigned = false;
+  /** The group has said which partitions are ours: these. */
+  #isAssigned = false;
+  readonly #assigned = new Set<number>();
   /** Taken over from a dead process, until then. */
   readonly #adopted = new Set<number>();
+  #isAdopting = false;
   #uncommitted = new Map<number, CommitPermit>();
+  #committing: Promise<void> | null = null;
   #leastTouchedMs = Number.POSITIVE_INFINITY;
   #lastCloseAtMs = Number.NEGATIVE_INFINITY;
   #checkpoints = 0;
@@ -162,14 +167,23 @@ export class Engine {
       assigned: (partitions) => {
         // Nobody would stop a lease that starts during the drain: the next owner takes them.
         if (this.#state === 'draining') return;
-        this.#wasAssigned = true;
-        for (const partition of partitions) this.#manager.acquire(partition);
-        const others = [...this.#adopted].filter((partition) => !partitions.includes(partition));
+        this.#isAssigned = true;
+        for (const partition of partitions) {
+          this.#assigned.add(partition);
+          this.#manager.acquire(partition);
+        }
+        const others = [...this.#adopted].filter((partition) => !this.#assigned.has(partition));
         this.#adopted.clear();
         void this.#release(others, RELEASE_TIMEOUT_MS);
         this.#wake.abort();
       },
-      revoked: (partitions) => this.#release(partitions, RELEASE_TIMEOUT_MS),
+      revoked: (partitions) => {
+        for (const partition of partitions) this.#assigned.delete(partition);
+        // All at once is how a lost membership shows; the group's next word follows in any case.
+        if (this.#assigned.size === 0) this.#isAssigned = false;
+        void this.#adopt();
+        return this.#release(partitions, RELEASE_TIMEOUT_MS);
+      },
       trouble: (code, message) => this.#trouble(code, message),
     });
     await Promise.all([this.#group.join(), this.#deadLetters.connect()]);
@@ -178,25 +192,29 @@ export class Engine {
 
   /** Goes on with what a dead process has left, until the group says what is ours. */
   async #adopt(): Promise<void> {
+    const isWaiting = () => !this.#isAssigned && !this.#isStopping && !this.#fatal;
+    if (this.#isAdopting || !isWaiting()) return;
+    this.#isAdopting = true;
     const watch = new OrphanWatch(this.#settings.flushIntervalMs);
-    const isWaiting = () => !this.#wasAssigned && !this.#isStopping && !this.#fatal;
     while (isWaiting()) {
       try {
         const ownerships = await this.#progress.ownerships(this.#topic.partitionCount);
         for (const orphan of watch.look(ownerships, systemClock.monotonicMs())) {
-          if (!(await this.#progress.claim(orphan)) || !isWaiting()) continue;
           const { partition, owner } = orphan;
-          this.#emit('info', 'adopted', `partition ${partition}: ${owner} has left it behind`);
+          if (this.#adopted.has(partition)) continue;
+          if (!(await this.#progress.claim(orphan)) || !isWaiting()) continue;
+          this.#emit('info', 'adopted', `partition ${partition}: nothing more comes from ${owner}`);
           this.#adopted.add(partition);
           this.#manager.acquire(partition);
         }
       } catch (error) {
-        if (!isWaiting()) return;
+        if (!isWaiting()) break;
         const { code, message } = this.#asError(error);
         this.#trouble(code, `what a dead process may have left waits: ${message}`);
       }
       await sleep(ORPHANS_INTERVAL_MS);
     }
+    this.#isAdopting = false;
   }
 
   #makeManager(): PartitionManager {
@@ -295,7 +313,7 @@ export class Engine {
     const durableAtMs = systemClock.now();
     await this.#closeWindows(contents.size > 0);
     timer.done('close');
-    await this.#commit();
+    await this.#commit(COMMIT_WAIT_MS);
     timer.done('commit');
     if (contents.size > 0) this.#report([...contents.values()], durableAtMs, timer);
     this.#manager.reap();
@@ -356,23 +374,34 @@ export class Engine {
     }
   }
 
-  async #commit(): Promise<void> {
-    const permits = [...this.#uncommitted.values()];
+  /** Nothing rests on a commit: one that the group leaves waiting holds up no checkpoint. */
+  async #commit(waitMs: number): Promise<void> {
+    this.#committing ??= this.#commitAll().finally(() => {
+      this.#committing = null;
+    });
+    await endsWithin(this.#committing, waitMs);
+  }
+
+  /** Also what becomes durable meanwhile: one request at a time. */
+  async #commitAll(): Promise<void> {
     // One that is not yet a member may not commit.
-    if (permits.length === 0 || !this.#wasAssigned) return;
-    this.#uncommitted.clear();
-    try {
-      const isLast = this.#state === 'draining';
-      await this.#group.commit(permits, isLast ? LAST_COMMIT_TIMEOUT_MS : COMMIT_TIMEOUT_MS);
-    } catch (error) {
-      // The progress documents say where to resume; the next checkpoint commits further on.
-      this.#trouble('E_COMMIT', `offsets were not committed to Kafka: ${messageOf(error)}`);
+    while (this.#uncommitted.size > 0 && this.#isAssigned) {
+      const permits = [...this.#uncommitted.values()];
+      this.#uncommitted.clear();
+      try {
+        const isLast = this.#state === 'draining';
+        await this.#group.commit(permits, isLast ? LAST_COMMIT_TIMEOUT_MS : COMMIT_TIMEOUT_MS);
+      } catch (error) {
+        // The progress documents say where to resume; the next checkpoint commits further on.
+        this.#trouble('E_COMMIT', `offsets were not committed to Kafka: ${messageOf(error)}`);
+        return;
+      }
     }
   }
 
   /** Every owned partition is durable up to the end that its log had at the first fetch. */
   #isDrained(): boolean {
-    if (!this.#wasAssigned || this.#manager.recovering.length > 0) return false;
+    if (!this.#isAssigned || this.#manager.recovering.length > 0) return false;
     return this.#manager.owned.every(({ live, durable }) => {
       const end = live[LIVE.firstEndOffset];
       return end >= 0 && durable.nextOffset >= end;
@@ -382,10 +411,9 @@ export class Engine {
   async #release(partitions: readonly number[], timeoutMs: number): Promise<void> {
     await Promise.all(partitions.map((partition) => this.#manager.release(partition, timeoutMs)));
     for (const partition of partitions) this.#uncommitted.delete(partition);
-    await Promise.race([this.#disown(partitions), sleep(DISOWN_TIMEOUT_MS)]);
   }
 
-  /** What a process has let go of is no orphan. */
+  /** What a process has left in order is no orphan: an ordinary start takes nothing over. */
   async #disown(partitions: readonly number[]): Promise<void> {
     if (partitions.length === 0) return;
     try {
@@ -436,7 +464,8 @@ export class Engine {
         hint: 'Nothing is lost: the next start counts again from the last checkpoint that held.',
       });
     }
-    await this.#commit();
+    await this.#commit(LAST_COMMIT_TIMEOUT_MS);
+    await endsWithin(this.#disown(partitions), DISOWN_TIMEOUT_MS);
   }
 
   #fail(error: VendavalError): void {

@@ -43,3 +43,14 @@ export function endsBefore(work: Promise<unknown>, signal: AbortSignal): Promise
     work.then(() => resolve(true), reject).finally(() => signal.removeEventListener('abort', stop));
   });
 }
+
+/** The same with a limit of time. */
+export async function endsWithin(work: Promise<unknown>, limitMs: number): Promise<boolean> {
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(), limitMs);
+  try {
+    return await endsBefore(work, limit.signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}
