@@ -12,6 +12,8 @@ import { complain, configuration, ROOT } from './compiler.ts';
 
 export { ROOT };
 
+/** Where the compiler believes that it writes: beside src, as source maps need it. */
+const EMITTED = join(ROOT, 'dist');
 const FAIL_POINT_MODULE = 'lib/fail-point';
 const FAIL_POINT_CALL = 'failPoint';
 const TRACE = /fail-?point/i;
@@ -31,28 +33,39 @@ export interface BuildOptions {
   readonly replacements?: readonly Replacement[];
 }
 
-/** Throws with every problem as text. */
+/** The program and its page. Throws with every problem as text. */
 export function buildInto(options: BuildOptions): void {
-  const { outDir, keepFailPoints, replacements = [] } = options;
-  const { fileNames, options: compilerOptions } = configuration('tsconfig.build.json', outDir);
-  const host = ts.createCompilerHost(compilerOptions);
+  const program = sourceProgram(options.replacements);
+  if (!options.replacements?.length) complain(ts.getPreEmitDiagnostics(program));
+  emitProgram(program, options);
+  buildPage(options.outDir);
+}
+
+/** src, parsed but not checked. */
+export function sourceProgram(replacements: readonly Replacement[] = []): ts.Program {
+  const { fileNames, options } = configuration('tsconfig.build.json', EMITTED);
+  const host = ts.createCompilerHost(options);
   replaceIn(host, replacements);
-  const program = ts.createProgram(fileNames, compilerOptions, host);
-  if (replacements.length === 0) complain(ts.getPreEmitDiagnostics(program));
+  return ts.createProgram(fileNames, options, host);
+}
+
+/** Can be done several times with one program. */
+export function emitProgram(program: ts.Program, options: BuildOptions): void {
+  const { outDir, keepFailPoints } = options;
   const write: ts.WriteFileCallback = (path, text) => {
-    const name = relative(outDir, path);
+    const name = relative(EMITTED, path);
     if (!keepFailPoints) {
       if (name.startsWith(FAIL_POINT_MODULE)) return;
       if (!name.endsWith('.map') && TRACE.test(text)) {
         throw new Error(`${name}: a fail point is left; each must be a statement of its own`);
       }
     }
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, text);
+    const target = join(outDir, name);
+    mkdirSync(dirname(target), { recursive: true });
+    writeFileSync(target, text);
   };
   const before = keepFailPoints ? [] : [withoutFailPoints];
   complain(program.emit(undefined, write, undefined, false, { before }).diagnostics);
-  buildPage(outDir);
 }
 
 function replaceIn(host: ts.CompilerHost, replacements: readonly Replacement[]): void {

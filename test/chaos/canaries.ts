@@ -5,7 +5,6 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildInto, ROOT } from '../../scripts/build.ts';
-import { buildPage } from '../../scripts/build-page.ts';
 import { Fleet } from '../simulation/fleet.ts';
 import type { Protection, ShownByScenario, ShownBySimulation } from './protections.ts';
 import type { CanaryReport } from './report.ts';
@@ -93,6 +92,5 @@ function buildWithout({ name, changes }: Protection): string {
   writeFileSync(join(folder, 'package.json'), '{ "type": "module", "version": "0.0.0-canary" }\n');
   const outDir = join(folder, 'dist');
   buildInto({ outDir, keepFailPoints: true, replacements: changes });
-  buildPage(outDir);
   return join(outDir, 'main.js');
 }

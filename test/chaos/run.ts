@@ -14,7 +14,6 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildInto, ROOT } from '../../scripts/build.ts';
-import { buildPage } from '../../scripts/build-page.ts';
 import { runCanaries } from './canaries.ts';
 import { PROTECTIONS } from './protections.ts';
 import { merged, type Report, type RowReport, readReport, writeReport } from './report.ts';
@@ -68,7 +67,6 @@ async function faults(): Promise<boolean> {
   const rows = chosenRows();
   view.step('building the engine with its fail points');
   buildInto({ outDir: ENGINE, keepFailPoints: true });
-  buildPage(ENGINE);
   const engineMain = join(ENGINE, 'main.js');
   const { results, problems } = await runScenarios({ rows, isShort, seed, engineMain }, view);
   const silent = rows.filter((row) => !results.some((result) => result.row === row));
