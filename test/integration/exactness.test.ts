@@ -6,6 +6,8 @@ import { Scene } from '../parts/scene.ts';
 
 const SEED = 20241129;
 const COUNT = 300_000;
+/** Reasons of other formats and sizes, and of bytes that no producer writes: tested elsewhere. */
+const OTHER_REASONS = /^(valid|batch_.*|malformed_flatbuffer|corrupt_batch|value_too_large)$/;
 
 test('300,000 sales of a bad day come out exact, and counting them again changes nothing', async (t) => {
   const scene = await Scene.make(t, { rules: { maxCategories: WORKLOAD_CATEGORIES_MAX } });
@@ -19,7 +21,7 @@ test('300,000 sales of a bad day come out exact, and counting them again changes
 
   // The workload is what it says it is.
   const reasons = new Set([...oracle.deadLetters.values()].map(({ reason }) => reason));
-  expect([...reasons].sort()).toEqual(REASONS.filter((name) => name !== 'valid').sort());
+  expect([...reasons].sort()).toEqual(REASONS.filter((name) => !OTHER_REASONS.test(name)).sort());
   const totals = scene.db.collection('faturamento_tempo_real');
   const silent = { janela_inicio: { $gte: new Date(SILENT.startMs), $lt: new Date(SILENT.endMs) } };
   expect(await totals.countDocuments(silent)).toBe(0);
