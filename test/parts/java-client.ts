@@ -86,7 +86,7 @@ export class JavaProducer {
     const lines = records.map(({ partition = 0, timestamp = Date.now(), key, value }) =>
       [codec, partition, timestamp, encode(key), encode(value)].join('\t'),
     );
-    this.#process.child.stdin!.write(lines.map((line) => `${line}\n`).join('') + '\n');
+    this.#process.child.stdin!.write([...lines, ''].map((line) => `${line}\n`).join(''));
     const { value: count } = await this.#process.lines.next();
     if (count !== String(records.length)) throw this.#process.failure('did not acknowledge all');
   }
