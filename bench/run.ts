@@ -8,6 +8,7 @@ import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type EndToEndRow, endToEnd } from './end-to-end.ts';
 import { compressionBench } from './micro/compression.ts';
+import { flatbuffersBench } from './micro/flatbuffers.ts';
 import { hotPathBench, type MicroRow } from './micro/hot-path.ts';
 import { scannerBench } from './micro/scanner.ts';
 
@@ -81,6 +82,7 @@ const timeMs = values.small ? 150 : 1000;
 step('micro cases');
 const micro = [
   ...(await hotPathBench({ timeMs })),
+  ...(await flatbuffersBench({ timeMs })),
   ...(await compressionBench({ timeMs })),
   ...(await scannerBench({ timeMs })),
 ];

@@ -10,20 +10,15 @@ import { Bench } from 'tinybench';
 import { type Decompress, loadCodec, unpackBatch } from '../../src/kafka/compression/codecs.ts';
 import { UnpackedRecords } from '../../src/kafka/compression/unpacked-records.ts';
 import { zstdWasm } from '../../src/kafka/compression/zstd-wasm.ts';
-import { BatchHead, batchEnd } from '../../src/kafka/record-batch.ts';
+import type { BatchHead } from '../../src/kafka/record-batch.ts';
 import { recordBatch } from '../../test/parts/record-batch-builder.ts';
 import { intoTable } from '../parts/into-table.ts';
+import { type Log, logOf, walk } from '../parts/log.ts';
 import { randomFrom, saleText } from '../parts/workload.ts';
 import type { MicroRow } from './hot-path.ts';
 
 const SALES = 300_000;
 const SALES_PER_BATCH = 1000;
-
-interface Log {
-  readonly bytes: Buffer;
-  readonly view: DataView;
-  readonly end: number;
-}
 
 function batches(codec: number, compress: (records: Buffer) => Buffer): Log {
   const random = randomFrom(7);
@@ -35,32 +30,25 @@ function batches(codec: number, compress: (records: Buffer) => Buffer): Log {
     const timestampMs = Date.UTC(2024, 10, 29, 1);
     list.push(recordBatch({ baseOffset: base, records, timestampMs, codec, compress }));
   }
-  const bytes = Buffer.concat([...list, Buffer.alloc(64)]);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  return { bytes, view, end: bytes.length - 64 };
+  return logOf(list);
 }
 
 /** Calls `each` with every batch's head, its records unpacked. */
-function walk(
+function unpackEach(
   log: Log,
   decompress: Decompress | null,
   out: UnpackedRecords,
   each: (head: BatchHead) => void,
 ): void {
-  const head = new BatchHead();
-  for (let position = 0; ; ) {
-    const next = batchEnd(log.view, position, log.end);
-    if (next < 0) return;
-    head.read(log.view, position, next);
+  walk(log, (head) => {
     if (decompress) unpackBatch(decompress, log.bytes, head, out);
     each(head);
-    position = next;
-  }
+  });
 }
 
 function unpackAll(log: Log, decompress: Decompress, out: UnpackedRecords): string {
   let bytes = 0;
-  walk(log, decompress, out, (head) => {
+  unpackEach(log, decompress, out, (head) => {
     bytes += head.end;
   });
   return `${bytes} bytes, ${((log.bytes.length / bytes) * 100).toFixed(0)} % of it before`;
@@ -68,7 +56,7 @@ function unpackAll(log: Log, decompress: Decompress, out: UnpackedRecords): stri
 
 function accumulate(log: Log, decompress: Decompress | null, out: UnpackedRecords): string {
   return intoTable((accumulator) => {
-    walk(log, decompress, out, (head) => {
+    unpackEach(log, decompress, out, (head) => {
       const { bytes, view } = decompress ? out : log;
       if (!accumulator.addBatch(bytes, view, head)) throw new Error('the table is full');
     });

@@ -8,6 +8,7 @@ import { BatchHead, batchEnd, CRC_FROM } from '../../src/kafka/record-batch.ts';
 import { createRegion, WorkerRegion } from '../../src/state/partition-region.ts';
 import { recordBatch } from '../../test/parts/record-batch-builder.ts';
 import { intoTable, LIMITS } from '../parts/into-table.ts';
+import { type Log, logOf, walk } from '../parts/log.ts';
 import { randomFrom, saleText } from '../parts/workload.ts';
 
 export interface MicroRow {
@@ -19,7 +20,7 @@ export interface MicroRow {
 const SALES = 300_000;
 const SALES_PER_BATCH = 120;
 
-function batches(): Buffer {
+function batches(): Log {
   const random = randomFrom(7);
   const list: Buffer[] = [];
   for (let base = 0; base < SALES; base += SALES_PER_BATCH) {
@@ -28,24 +29,18 @@ function batches(): Buffer {
     }));
     list.push(recordBatch({ baseOffset: base, records, timestampMs: Date.UTC(2024, 10, 29, 1) }));
   }
-  // A response has bytes behind its last batch, and so has this.
-  return Buffer.concat([...list, Buffer.alloc(64)]);
+  return logOf(list);
 }
 
-function accumulate(bytes: Buffer, view: DataView, end: number): string {
+function accumulate(log: Log): string {
   return intoTable((accumulator) => {
-    const head = new BatchHead();
-    for (let position = 0; ; ) {
-      const next = batchEnd(view, position, end);
-      if (next < 0) return;
-      head.read(view, position, next);
-      if (!accumulator.addBatch(bytes, view, head)) throw new Error('the table is full');
-      position = next;
-    }
+    walk(log, (head) => {
+      if (!accumulator.addBatch(log.bytes, log.view, head)) throw new Error('the table is full');
+    });
   });
 }
 
-function walk(bytes: Buffer, view: DataView, end: number): string {
+function checksums({ bytes, view, end }: Log): string {
   const head = new BatchHead();
   let records = 0;
   for (let position = 0; ; ) {
@@ -72,9 +67,7 @@ function fillTable(region: WorkerRegion, keys: Int32Array): string {
 }
 
 export async function hotPathBench({ timeMs }: { timeMs: number }): Promise<MicroRow[]> {
-  const bytes = batches();
-  const end = bytes.length - 64;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const log = batches();
   const random = randomFrom(3);
   const keys = Int32Array.from({ length: SALES }, () => Math.floor(random() * 80) + 115_000_000);
   const region = new WorkerRegion(createRegion(LIMITS, []));
@@ -83,8 +76,8 @@ export async function hotPathBench({ timeMs }: { timeMs: number }): Promise<Micr
   const add = (name: string, work: () => string) =>
     bench.add(name, () => void hashes.set(name, work()));
   add('table update', () => fillTable(region, keys));
-  add('batch walk with CRC-32C', () => walk(bytes, view, end));
-  add('batches to table: CRC left out, all rules on', () => accumulate(bytes, view, end));
+  add('batch walk with CRC-32C', () => checksums(log));
+  add('batches to table: CRC left out, all rules on', () => accumulate(log));
   await bench.run();
   return bench.tasks.map(({ name, result }) => {
     if (result.state !== 'completed') throw new Error(`${name}: ${result.state}`);

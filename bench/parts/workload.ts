@@ -1,5 +1,6 @@
 /** The benchmark's sales: fixed seed, three partitions, in order of time but for a little jitter. */
 import kafkajs from 'kafkajs';
+import type { EncodableSale } from '../../src/sale/flatbuffers/encode.ts';
 
 export const CATEGORIES = ['Eletronicos', 'Livros', 'Casa', 'Gamer'];
 export const PARTITIONS = 3;
@@ -24,14 +25,23 @@ const hex = (random: () => number, digits: number) =>
     .toString(16)
     .padStart(digits, '0');
 
-/** The value of sale `index` of `count`, as Python's json.dumps spaces it. */
-export function saleText(random: () => number, index: number, count: number): string {
-  const id = `${hex(random, 8)}-${hex(random, 4)}-4${hex(random, 3)}-a${hex(random, 3)}-${hex(random, 12)}`;
+/** Sale `index` of `count`, as the encoder takes it. */
+export function saleAt(random: () => number, index: number, count: number): EncodableSale {
+  const idPedido = `${hex(random, 8)}-${hex(random, 4)}-4${hex(random, 3)}-a${hex(random, 3)}-${hex(random, 12)}`;
   const categoria = CATEGORIES[Math.floor(random() * CATEGORIES.length)];
-  const valor = (10 + Math.floor(random() * 499_001) / 100).toFixed(2);
+  const valorCentavos = 1000 + Math.floor(random() * 499_001);
   const time = START_MS + Math.floor((index / count) * SPAN_MS) - Math.floor(random() * 5000);
-  const timestamp = new Date(Math.max(START_MS, time)).toISOString().slice(0, 19);
-  return `{"id_pedido": "${id}", "categoria": "${categoria}", "valor": ${valor}, "timestamp": "${timestamp}"}`;
+  // Whole seconds, as the JSON texts have them.
+  const timestampMs = Math.floor(Math.max(START_MS, time) / 1000) * 1000;
+  return { idPedido, categoria, valorCentavos, timestampMs };
+}
+
+/** The same sale as Python's json.dumps spaces it. */
+export function saleText(random: () => number, index: number, count: number): string {
+  const { idPedido, categoria, valorCentavos, timestampMs } = saleAt(random, index, count);
+  const valor = (Number(valorCentavos) / 100).toFixed(2);
+  const timestamp = new Date(Number(timestampMs)).toISOString().slice(0, 19);
+  return `{"id_pedido": "${idPedido}", "categoria": "${categoria}", "valor": ${valor}, "timestamp": "${timestamp}"}`;
 }
 
 /** Writes `count` sales, uncompressed, acknowledged by all. */

@@ -1,7 +1,8 @@
 /**
  * Rejected records on their way to the dead-letter topic, each with its original value and
  * headers and with headers of ours that say where it was and why. The copy's key is the origin's
- * coordinates, so that a repeat after a crash can be told and the topic can be compacted.
+ * coordinates, so that a repeat after a crash can be told and the topic can be compacted. A rejected
+ * sale of a batch has a letter of its own, with its index behind the record's coordinates.
  * `send` resolves only when every one is acknowledged by all in-sync replicas.
  */
 import { isUtf8 } from 'node:buffer';
@@ -9,7 +10,7 @@ import Kafka from 'node-rdkafka';
 import { VendavalError } from '../lib/errors.ts';
 import { failPoint } from '../lib/fail-point.ts';
 import { REASONS } from '../sale/reasons.ts';
-import type { RejectedRecord } from '../state/reject-log.ts';
+import { type RejectedRecord, WHOLE_RECORD } from '../state/reject-log.ts';
 import { clientConfig, type KafkaClientOptions } from './client-config.ts';
 import { letterHeaders } from './record-headers.ts';
 
@@ -29,6 +30,8 @@ export const DEAD_LETTER_HEADER = {
   topic: 'vendaval-topic',
   partition: 'vendaval-partition',
   offset: 'vendaval-offset',
+  /** Which sale of a batch it is, from 0; the value is that sale as JSON. */
+  item: 'vendaval-item',
   timestamp: 'vendaval-timestamp',
   key: 'vendaval-key',
   /** In front of the name of a header whose value is base64, since it is no text. */
@@ -145,13 +148,14 @@ export class DeadLetterProducer {
 
   #produce(sending: Sending): void {
     const { partition, record } = sending.letter;
+    const item = record.item === WHOLE_RECORD ? '' : `/${record.item}`;
     const headers = this.#headers(sending);
     sending.headerCount = headers.length;
     this.#producer.produce(
       this.#deadLetterTopic,
       null,
       sending.isReduced ? null : sendable(record.value),
-      `${this.#topic}/${partition}/${record.offset}`,
+      `${this.#topic}/${partition}/${record.offset}${item}`,
       Date.now(),
       sending,
       headers as unknown as Kafka.MessageHeader[],
@@ -168,6 +172,9 @@ export class DeadLetterProducer {
       { [DEAD_LETTER_HEADER.offset]: String(record.offset) },
       { [DEAD_LETTER_HEADER.timestamp]: String(record.timestampMs) },
     ];
+    if (record.item !== WHOLE_RECORD) {
+      headers.push({ [DEAD_LETTER_HEADER.item]: String(record.item) });
+    }
     if (isReduced || record.valueOmitted)
       headers.push({ [DEAD_LETTER_HEADER.valueOmitted]: 'true' });
     if (isReduced) return headers;

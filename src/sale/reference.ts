@@ -48,11 +48,13 @@ export function judgeSale(
   const sale = parseSale(value, rules);
   if (sale.verdict === 'rejected') return sale;
   const categoryId = categories.intern(sale.categoria);
-  if (categoryId === -1) {
-    return rejected('category_limit', `categoria ${shown(sale.categoria)} is past the limit`);
-  }
+  if (categoryId === -1) return pastTheLimit(sale.categoria);
   const { categoria, valorCentavos, eventMs } = sale;
   return { verdict: 'valid', categoria, valorCentavos, eventMs, categoryId };
+}
+
+export function pastTheLimit(categoria: string): RejectedSale {
+  return rejected('category_limit', `categoria ${shown(categoria)} is past the limit`);
 }
 
 /** `value` is a Kafka record's value; null is a tombstone. */

@@ -78,7 +78,7 @@ export class SaleScanner {
 
   readonly #rules: SaleRules;
   readonly #categories: CategoryIds;
-  readonly #knownCategories = new KnownCategories();
+  readonly #knownCategories: KnownCategories;
   readonly #knownMinutes: KnownMinutes;
   readonly #copy: Buffer;
   readonly #copyView: DataView;
@@ -87,9 +87,11 @@ export class SaleScanner {
   /** Length of the last id; the next one's is usually the same. At least a word. */
   #idBytes = 36;
 
-  constructor(rules: SaleRules, categories: CategoryIds) {
+  /** @param known those of `categories`, shared with whoever else reads the same partition */
+  constructor(rules: SaleRules, categories: CategoryIds, known = new KnownCategories()) {
     this.#rules = rules;
     this.#categories = categories;
+    this.#knownCategories = known;
     this.#knownMinutes = new KnownMinutes(zoneOf(rules.timeZone));
     const memory = new ArrayBuffer(COPIED_BYTES_MAX + READ_AHEAD_BYTES);
     this.#copy = Buffer.from(memory);
@@ -101,17 +103,23 @@ export class SaleScanner {
    * bytes[0]; what is after `end` may be read but has no influence.
    */
   scan(bytes: Buffer, view: DataView, start: number, end: number): ReasonCode {
-    if (end + READ_AHEAD_BYTES <= view.byteLength && end + READ_AHEAD_BYTES <= bytes.length) {
-      // What is too large may yet be a sale, by its looks.
-      if (end - start <= JSON_BYTES_MAX && this.#inPlace(bytes, view, start, end)) return VALID;
-    } else if (end - start <= COPIED_BYTES_MAX) {
-      bytes.copy(this.#copy, 0, start, end);
-      if (this.#inPlace(this.#copy, this.#copyView, 0, end - start)) return VALID;
-    }
-    return this.#byReference(bytes.subarray(start, end));
+    return this.scanInPlace(bytes, view, start, end) ? VALID : this.judge(bytes, start, end);
   }
 
-  #byReference(value: Buffer): ReasonCode {
+  /** The first half of `scan`: true for a valid sale, false for whatever `judge` is to look at. */
+  scanInPlace(bytes: Buffer, view: DataView, start: number, end: number): boolean {
+    if (end + READ_AHEAD_BYTES <= view.byteLength && end + READ_AHEAD_BYTES <= bytes.length) {
+      // What is too large may yet be a sale, by its looks.
+      return end - start <= JSON_BYTES_MAX && this.#inPlace(bytes, view, start, end);
+    }
+    if (end - start > COPIED_BYTES_MAX) return false;
+    bytes.copy(this.#copy, 0, start, end);
+    return this.#inPlace(this.#copy, this.#copyView, 0, end - start);
+  }
+
+  /** By the reference parser: the second half of `scan`. */
+  judge(bytes: Buffer, start: number, end: number): ReasonCode {
+    const value = bytes.subarray(start, end);
     const sale = judgeSale(value, this.#rules, this.#categories);
     if (sale.verdict === 'rejected') {
       this.detail = sale.detail;

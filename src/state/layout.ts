@@ -20,7 +20,7 @@
  * A delta:
  *
  *     snapshot     Float64 x SNAPSHOT_WORDS     valid once the delta is frozen
- *     used count   Int32, reject bytes Int32    padded to 64 bytes
+ *     counts       Int32 x 3: used, reject bytes, strained; padded to 64 bytes
  *     used         Int32 x slots                slots in order of first use
  *     window       Int32 x slots                window index, unsigned
  *     category     Int32 x slots                dictionary id
@@ -31,7 +31,7 @@
  */
 import { assert } from '../lib/assert.ts';
 import { REASONS } from '../sale/reasons.ts';
-import { CATEGORY_BYTES_MAX } from '../sale/rules.ts';
+import { CATEGORY_BYTES_MAX, SALES_PER_BATCH_MAX } from '../sale/rules.ts';
 
 export const MAGIC = 0x56445641; // "VDVA"
 export const LAYOUT_VERSION = 2;
@@ -57,6 +57,13 @@ export interface RegionLimits extends TableLimits {
   /** Most categories the dictionary admits. */
   readonly categoryCount: number;
 }
+
+/** How many slots of a table are used at most: three quarters. */
+export const usedSlotsMax = (slots: number) => (slots >> 2) * 3;
+assert(
+  SALES_PER_BATCH_MAX <= usedSlotsMax(DEFAULT_LIMITS.tableSlots),
+  'an empty table has room for a whole batch',
+);
 
 /** Int32 word indices. */
 export const WORD = {

@@ -5,7 +5,15 @@
  * loads and stores. Nothing is allocated after construction.
  */
 import { assert } from '../lib/assert.ts';
-import type { DeltaOffsets, RegionLimits } from './layout.ts';
+import { SALES_PER_BATCH_MAX, VALOR_CENTAVOS_MAX } from '../sale/rules.ts';
+import { type DeltaOffsets, type RegionLimits, usedSlotsMax } from './layout.ts';
+
+/** With no sum above it, a whole batch can be added without any passing 2^53. */
+const STRAINED_ABOVE = Number.MAX_SAFE_INTEGER - SALES_PER_BATCH_MAX * VALOR_CENTAVOS_MAX;
+
+/** Indices into a delta's counts; 1 is the reject log's. */
+const USED = 0;
+const STRAINED = 2;
 
 /** One row, as `forEach` hands it out. Centavos are integers below 2^53. */
 export type TableVisitor = (
@@ -25,7 +33,7 @@ export function firstSlot(window: number, category: number, mask: number): numbe
 
 export class SingleWriterTable {
   readonly #used: Int32Array;
-  readonly #usedCount: Int32Array;
+  readonly #words: Int32Array;
   readonly #window: Int32Array;
   readonly #category: Int32Array;
   readonly #count: Float64Array;
@@ -38,7 +46,7 @@ export class SingleWriterTable {
   constructor(buffer: SharedArrayBuffer, offsets: DeltaOffsets, limits: RegionLimits) {
     const slots = limits.tableSlots;
     assert(slots >= 4 && (slots & (slots - 1)) === 0, 'table slots are a power of two');
-    this.#usedCount = new Int32Array(buffer, offsets.counts, 1);
+    this.#words = new Int32Array(buffer, offsets.counts, 3);
     this.#used = new Int32Array(buffer, offsets.used, slots);
     this.#window = new Int32Array(buffer, offsets.window, slots);
     this.#category = new Int32Array(buffer, offsets.category, slots);
@@ -47,7 +55,7 @@ export class SingleWriterTable {
     this.#menor = new Float64Array(buffer, offsets.menor, slots);
     this.#maior = new Float64Array(buffer, offsets.maior, slots);
     this.#mask = slots - 1;
-    this.#usedMax = (slots >> 2) * 3;
+    this.#usedMax = usedSlotsMax(slots);
   }
 
   /**
@@ -69,7 +77,10 @@ export class SingleWriterTable {
     while (counts[slot] !== 0) {
       if (windows[slot] === key && categories[slot] === category) {
         const sum = this.#centavos[slot] + centavos;
-        if (sum > Number.MAX_SAFE_INTEGER) return false;
+        if (sum > STRAINED_ABOVE) {
+          if (sum > Number.MAX_SAFE_INTEGER) return false;
+          this.#words[STRAINED] = 1;
+        }
         this.#centavos[slot] = sum;
         counts[slot] += 1;
         if (centavos < this.#menor[slot]) this.#menor[slot] = centavos;
@@ -78,10 +89,10 @@ export class SingleWriterTable {
       }
       slot = (slot + 1) & mask;
     }
-    const used = this.#usedCount[0];
+    const used = this.#words[USED];
     if (used >= this.#usedMax) return false;
     this.#used[used] = slot;
-    this.#usedCount[0] = used + 1;
+    this.#words[USED] = used + 1;
     windows[slot] = key;
     categories[slot] = category;
     counts[slot] = 1;
@@ -91,9 +102,17 @@ export class SingleWriterTable {
     return true;
   }
 
+  /**
+   * Whether `sales` sales, at most SALES_PER_BATCH_MAX and whatever they are, can be added one after
+   * the other without one being refused.
+   */
+  hasRoomFor(sales: number): boolean {
+    return this.#words[STRAINED] === 0 && this.#words[USED] + sales <= this.#usedMax;
+  }
+
   /** Visits every row in order of first use. */
   forEach(visit: TableVisitor): void {
-    const used = this.#usedCount[0];
+    const used = this.#words[USED];
     for (let i = 0; i < used; i++) {
       const slot = this.#used[i];
       visit(
@@ -109,12 +128,13 @@ export class SingleWriterTable {
 
   /** Empties the table, at a cost of the rows in it. */
   clear(): void {
-    const used = this.#usedCount[0];
+    const used = this.#words[USED];
     for (let i = 0; i < used; i++) this.#count[this.#used[i]] = 0;
-    this.#usedCount[0] = 0;
+    this.#words[USED] = 0;
+    this.#words[STRAINED] = 0;
   }
 
   get size(): number {
-    return this.#usedCount[0];
+    return this.#words[USED];
   }
 }

@@ -3,18 +3,32 @@
  * function of the partition's log and the pinned rules: the state here after offset o is the same
  * on every replay. No object, string or closure is made for a typical record.
  *
- * A record's verdict, in this order: the scanner's (form, fields, category limit), future, late,
+ * A sale's verdict, in this order: the reader's (form, fields, category limit), future, late,
  * counted. A sale that a newer write already covers (`guards`) advances time and counters, and is
- * not added again.
+ * not added again. The sales of a SaleBatch are judged as if they were records one after the other
+ * at the same offset; nothing of them is kept before there is room for all.
  */
+
 import { type BatchHead, corruptBatch } from '../kafka/record-batch.ts';
+import { assert } from '../lib/assert.ts';
+import { jsonBytesMin, jsonText } from '../sale/flatbuffers/json-text.ts';
+import { FlatReader, flatKindAt, KIND } from '../sale/flatbuffers/reader.ts';
+import { KnownCategories } from '../sale/known-categories.ts';
 import { REASON, REASONS } from '../sale/reasons.ts';
 import { SaleScanner } from '../sale/scanner.ts';
 import { SNAPSHOT } from '../state/layout.ts';
 import type { WorkerRegion } from '../state/partition-region.ts';
 import type { RecordSpans } from '../state/reject-log.ts';
+import type { SingleWriterTable } from '../state/single-writer-table.ts';
 import { firstTimelyWindow } from '../window/watermark.ts';
 import type { LeaseStart, TimeRules } from './lease-protocol.ts';
+
+const OPEN_BRACE = 123;
+
+/** The active delta must be drained first. */
+const FULL = -1;
+/** The value is a batch of sales. */
+const SALE_BATCH = -2;
 
 /** A varint cursor over a response: the position moves, values come back as numbers. */
 class RecordCursor {
@@ -50,6 +64,7 @@ export class PartitionAccumulator {
   #newestRecordMs = -1;
   readonly #region: WorkerRegion;
   readonly #scanner: SaleScanner;
+  readonly #flat: FlatReader;
   readonly #rules: TimeRules;
   /** `${window}|${categoria}` to ate; empty once the replay has passed every one of them. */
   readonly #guards = new Map<string, number>();
@@ -69,7 +84,9 @@ export class PartitionAccumulator {
   constructor(region: WorkerRegion, rules: TimeRules, start: LeaseStart) {
     this.#region = region;
     this.#rules = rules;
-    this.#scanner = new SaleScanner({ timeZone: rules.timeZone }, region.dictionary);
+    const known = new KnownCategories();
+    this.#scanner = new SaleScanner({ timeZone: rules.timeZone }, region.dictionary, known);
+    this.#flat = new FlatReader(region.dictionary, known);
     this.nextOffset = start.nextOffset;
     this.lastEpoch = start.lastBatch.epoch;
     this.lastCrc = start.lastBatch.crc;
@@ -124,19 +141,17 @@ export class PartitionAccumulator {
       const timestampMs = head.hasLogAppendTime
         ? head.timestampMs
         : head.timestampMs + timestampDelta;
-      const reason = this.#judge(bytes, view, valueStart, valueEnd, offset, timestampMs);
+      let reason = this.#judge(bytes, view, valueStart, valueEnd, offset, timestampMs);
+      if (reason === SALE_BATCH) {
+        this.#point(keyStart, keyLength, valueStart, valueLength, end);
+        reason = this.#judgeSaleBatch(bytes, view, valueStart, valueEnd, offset, timestampMs);
+      }
       if (reason < 0) return this.#full(head);
       if (reason > 0) {
-        const spans = this.#spans;
-        spans.keyStart = keyStart;
-        spans.keyEnd = keyStart + keyLength;
-        spans.valueStart = valueStart;
-        spans.valueEnd = valueStart + valueLength;
-        spans.headersStart = valueEnd;
-        spans.headersEnd = end;
+        this.#point(keyStart, keyLength, valueStart, valueLength, end);
         const detail = this.#detail(reason, timestampMs);
         const log = this.#region.active.rejectLog;
-        if (!log.append(bytes, spans, offset, timestampMs, reason, detail)) {
+        if (!log.append(bytes, this.#spans, offset, timestampMs, reason, detail)) {
           return this.#full(head);
         }
         this.rejected[reason]++;
@@ -200,7 +215,23 @@ export class PartitionAccumulator {
     return this.rejected.reduce((sum, count) => sum + count, 0);
   }
 
-  /** @returns 0 counted, a reason code, or -1 when the table must be drained first */
+  #point(
+    keyStart: number,
+    keyLength: number,
+    valueStart: number,
+    valueLength: number,
+    end: number,
+  ): void {
+    const spans = this.#spans;
+    spans.keyStart = keyStart;
+    spans.keyEnd = keyStart + keyLength;
+    spans.valueStart = valueStart;
+    spans.valueEnd = valueStart + valueLength;
+    spans.headersStart = valueStart + Math.max(0, valueLength);
+    spans.headersEnd = end;
+  }
+
+  /** @returns 0 counted, a reason code, FULL, or SALE_BATCH, which is for another function */
   #judge(
     bytes: Buffer,
     view: DataView,
@@ -210,8 +241,11 @@ export class PartitionAccumulator {
     timestampMs: number,
   ): number {
     const scanner = this.#scanner;
-    const reason = scanner.scan(bytes, view, start, end);
-    if (reason !== REASON.valid) return reason;
+    // JSON first: what reads as a sale in JSON is nothing else, and is not asked what it is.
+    if (bytes[start] !== OPEN_BRACE || !scanner.scanInPlace(bytes, view, start, end)) {
+      const reason = this.#readOtherwise(bytes, view, start, end);
+      if (reason !== REASON.valid) return reason;
+    }
     const eventMs = scanner.eventMs;
     // A record without a timestamp (-1) gives nothing to judge the future by.
     if (timestampMs >= 0 && eventMs > timestampMs + this.#rules.futureToleranceMs) {
@@ -221,15 +255,126 @@ export class PartitionAccumulator {
     if (window < this.#firstOpenWindow) return REASON.late;
     if (offset >= this.#guardedBelow || !this.#isCovered(window, scanner.categoryId, offset)) {
       if (!this.#region.active.table.add(window, scanner.categoryId, scanner.valorCentavos)) {
-        return -1;
+        return FULL;
       }
     }
     this.counted++;
-    if (eventMs > this.maxEventMs) {
-      this.maxEventMs = eventMs;
-      this.#firstOpenWindow = this.#openFrom(eventMs);
-    }
+    if (eventMs > this.maxEventMs) this.#advanceTo(eventMs);
     return 0;
+  }
+
+  /** Whatever is left: the scanner's fields then hold the sale, whoever read it. */
+  #readOtherwise(bytes: Buffer, view: DataView, start: number, end: number): number {
+    const kind = flatKindAt(view, start, end);
+    if (kind === KIND.batch) return SALE_BATCH;
+    const scanner = this.#scanner;
+    if (kind === KIND.none) {
+      const wasTried = bytes[start] === OPEN_BRACE;
+      return wasTried ? scanner.judge(bytes, start, end) : scanner.scan(bytes, view, start, end);
+    }
+    const flat = this.#flat;
+    const reason = flat.readSale(bytes, view, start, end);
+    scanner.detail = flat.detail;
+    scanner.categoryId = flat.category[0];
+    scanner.valorCentavos = flat.valorCentavos[0];
+    scanner.eventMs = flat.eventMs[0];
+    return reason;
+  }
+
+  /** All of its sales, or FULL and none; a reason code rejects the batch as one record. */
+  #judgeSaleBatch(
+    bytes: Buffer,
+    view: DataView,
+    start: number,
+    end: number,
+    offset: number,
+    timestampMs: number,
+  ): number {
+    const flat = this.#flat;
+    const reason = flat.readBatch(bytes, view, start, end);
+    this.#scanner.detail = flat.detail;
+    if (reason !== REASON.valid) return reason;
+    const { table, rejectLog } = this.#region.active;
+    if (!table.hasRoomFor(flat.count)) {
+      assert(table.size > 0, 'an empty table has room for a whole batch');
+      return FULL;
+    }
+    const newestMs = this.#judgeTimes(timestampMs);
+    if (flat.rejected.length > 0) {
+      const texts = {
+        text: (index: number) => jsonText(flat.fieldsOf(bytes, view, index)),
+        bytesMin: (index: number) => jsonBytesMin(flat.fieldsOf(bytes, view, index)),
+      };
+      const { rejected } = flat;
+      if (!rejectLog.appendItems(bytes, this.#spans, offset, timestampMs, rejected, texts)) {
+        return FULL;
+      }
+      for (const item of rejected) this.rejected[item.reason]++;
+    }
+    // Nothing can stop it from here on.
+    this.#addAll(table, offset);
+    this.counted += flat.count - flat.rejected.length;
+    if (newestMs > this.maxEventMs) this.#advanceTo(newestMs);
+    return 0;
+  }
+
+  /**
+   * Judges each sale of the batch by the time as the ones before it in the batch have moved it.
+   *
+   * @returns the greatest event time of those that remain; NO_EVENT_MS when none does
+   */
+  #judgeTimes(timestampMs: number): number {
+    const flat = this.#flat;
+    const { windowMs, futureToleranceMs } = this.#rules;
+    const latestMs = timestampMs >= 0 ? timestampMs + futureToleranceMs : Number.POSITIVE_INFINITY;
+    // Mostly neither the oldest nor the newest gives a reason to look at each.
+    const newestMs = Math.max(flat.eventMsMax, this.maxEventMs);
+    const oldestWindow = Math.floor(flat.eventMsMin / windowMs);
+    if (flat.eventMsMax <= latestMs && oldestWindow >= this.#openFrom(newestMs)) return newestMs;
+
+    let maxEventMs = this.maxEventMs;
+    let firstOpenWindow = this.#firstOpenWindow;
+    for (let index = 0; index < flat.count; index++) {
+      if (flat.category[index] < 0) continue;
+      const eventMs = flat.eventMs[index];
+      if (eventMs > latestMs) {
+        const detail = futureDetail(eventMs, timestampMs);
+        flat.reject({ index, reason: REASON.future_timestamp, detail });
+      } else if (Math.floor(eventMs / windowMs) < firstOpenWindow) {
+        flat.reject({ index, reason: REASON.late, detail: lateDetail(eventMs, maxEventMs) });
+      } else if (eventMs > maxEventMs) {
+        maxEventMs = eventMs;
+        firstOpenWindow = this.#openFrom(eventMs);
+      }
+    }
+    flat.rejected.sort((a, b) => a.index - b.index);
+    return maxEventMs;
+  }
+
+  #addAll(table: SingleWriterTable, offset: number): void {
+    const { count, category, valorCentavos, eventMs } = this.#flat;
+    const { windowMs } = this.#rules;
+    const mayBeCovered = offset < this.#guardedBelow;
+    let window = 0;
+    let windowStartMs = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < count; i++) {
+      const id = category[i];
+      if (id < 0) continue;
+      const ms = eventMs[i];
+      // Sales of one batch are mostly of one window, and a division costs more than a comparison.
+      if (!(ms >= windowStartMs && ms < windowStartMs + windowMs)) {
+        window = Math.floor(ms / windowMs);
+        windowStartMs = window * windowMs;
+      }
+      if (mayBeCovered && this.#isCovered(window, id, offset)) continue;
+      if (!table.add(window, id, valorCentavos[i]))
+        throw new Error('a table had no room after all');
+    }
+  }
+
+  #advanceTo(eventMs: number): void {
+    this.maxEventMs = eventMs;
+    this.#firstOpenWindow = this.#openFrom(eventMs);
   }
 
   #isCovered(window: number, category: number, offset: number): boolean {
@@ -242,14 +387,18 @@ export class PartitionAccumulator {
   }
 
   #detail(reason: number, timestampMs: number): string {
-    if (reason === REASON.future_timestamp) {
-      const ahead = this.#scanner.eventMs - timestampMs;
-      return `timestamp is ${ahead} ms past the record's own Kafka timestamp`;
-    }
-    if (reason === REASON.late) {
-      const behind = this.maxEventMs - this.#scanner.eventMs;
-      return `its window had closed for this partition: ${behind} ms behind its newest sale`;
-    }
-    return this.#scanner.detail;
+    const { eventMs, detail } = this.#scanner;
+    if (reason === REASON.future_timestamp) return futureDetail(eventMs, timestampMs);
+    if (reason === REASON.late) return lateDetail(eventMs, this.maxEventMs);
+    return detail;
   }
+}
+
+function futureDetail(eventMs: number, timestampMs: number): string {
+  return `timestamp is ${eventMs - timestampMs} ms past the record's own Kafka timestamp`;
+}
+
+function lateDetail(eventMs: number, maxEventMs: number): string {
+  const behindMs = maxEventMs - eventMs;
+  return `its window had closed for this partition: ${behindMs} ms behind its newest sale`;
 }

@@ -207,11 +207,11 @@ export const PROTECTIONS: readonly Protection[] = [
     changes: [
       change(
         ACCUMULATOR,
-        'if (eventMs > this.maxEventMs) {',
+        'if (eventMs > this.maxEventMs) this.#advanceTo(eventMs);',
         `if (
           eventMs > this.maxEventMs &&
           (offset >= this.#guardedBelow || !this.#isCovered(window, scanner.categoryId, offset))
-        ) {`,
+        ) this.#advanceTo(eventMs);`,
       ),
     ],
     simulated: { seedsMax: 1000, breaks: /^progress is true/ },

@@ -2,6 +2,7 @@
 import { describe, expect, type TestContext, test } from 'vitest';
 import { DeadLetterProducer } from '../../src/kafka/dead-letters.ts';
 import { REASON } from '../../src/sale/reasons.ts';
+import { WHOLE_RECORD } from '../../src/state/reject-log.ts';
 import { MemorySampler } from '../chaos/memory-sampler.ts';
 import { rawHeaders } from '../parts/record-batch-builder.ts';
 import { plainSale } from '../parts/sales.ts';
@@ -70,7 +71,13 @@ describe('headers', () => {
     const letter = (offset: number, raw: Buffer) => ({
       partition: 0,
       record: {
-        ...{ offset, timestampMs: TIME_MS, reason: REASON.not_json, detail: 'why' },
+        ...{
+          offset,
+          item: WHOLE_RECORD,
+          timestampMs: TIME_MS,
+          reason: REASON.not_json,
+          detail: 'why',
+        },
         ...{ key: null, value: Buffer.from('x'), valueOmitted: false, rawHeaders: raw },
       },
     });

@@ -12,7 +12,7 @@ import {
   readSnapshot,
   WorkerRegion,
 } from '../../src/state/partition-region.ts';
-import type { RejectedRecord } from '../../src/state/reject-log.ts';
+import { type RejectedRecord, WHOLE_RECORD } from '../../src/state/reject-log.ts';
 import type { LeaseStart, TimeRules } from '../../src/workers/lease-protocol.ts';
 
 export const LIMITS: RegionLimits = { tableSlots: 64, rejectLogBytes: 64 * 1024, categoryCount: 8 };
@@ -94,9 +94,12 @@ export class Drained {
     return snapshot;
   }
 
-  /** Each rejected record as `offset reason`, in log order. */
+  /** Each rejected record as `offset reason`, a batched sale as `offset/index reason`, in log order. */
   get rejections(): string[] {
-    return this.rejects.map(({ offset, reason }) => `${offset} ${REASONS[reason]}`);
+    return this.rejects.map(({ offset, item, reason }) => {
+      const at = item === WHOLE_RECORD ? offset : `${offset}/${item}`;
+      return `${at} ${REASONS[reason]}`;
+    });
   }
 }
 

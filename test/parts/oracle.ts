@@ -1,11 +1,13 @@
 /**
  * What must come out, worked out a second time and plainly: the topic read again by another
  * client, each partition's records judged in offset order, centavos added as BigInt. It shares the
- * field rules with the engine (src/sale/reference.ts, which has tests of its own) and nothing
- * else: windows, watermark, lateness, the future rule, the category limit and the sums are written
- * here again.
+ * field rules with the engine (src/sale/flatbuffers/reference.ts for both formats, which has tests of
+ * its own) and nothing else: windows, watermark, lateness, the future rule, the category limit, the
+ * sums and the texts of batched sales in dead letters are written here again.
  */
-import { parseSale } from '../../src/sale/reference.ts';
+import { isUtf8 } from 'node:buffer';
+import type { SaleFields } from '../../src/sale/flatbuffers/fields.ts';
+import { parseRecord, type SaleVerdict } from '../../src/sale/flatbuffers/reference.ts';
 import { type RecordRead, readTopic } from './topic.ts';
 
 /** What verdicts depend on; the defaults are the engine's. */
@@ -44,6 +46,9 @@ export interface ExpectedDocument {
 export interface ExpectedDeadLetter {
   readonly reason: string;
   readonly record: RecordRead;
+  /** Which sale of a batch it is; null for the record as a whole. */
+  readonly item: number | null;
+  readonly value: Buffer | null;
 }
 
 export interface ExpectedPartition {
@@ -58,7 +63,7 @@ export interface Oracle {
   readonly topic: string;
   readonly rules: OracleRules;
   readonly documents: Map<string, ExpectedDocument>;
-  /** By "topic/partition/offset". */
+  /** By "topic/partition/offset", and "/index" for a sale of a batch. */
   readonly deadLetters: Map<string, ExpectedDeadLetter>;
   readonly partitions: Map<number, ExpectedPartition>;
 }
@@ -73,8 +78,12 @@ type Verdict =
   | { readonly counted: false; readonly reason: string };
 
 /** In this order: form and fields, the limit on categories, the future, lateness. */
-function judge(record: RecordRead, partition: ExpectedPartition, rules: OracleRules): Verdict {
-  const sale = parseSale(record.value, { timeZone: rules.timeZone });
+function judge(
+  sale: SaleVerdict,
+  record: RecordRead,
+  partition: ExpectedPartition,
+  rules: OracleRules,
+): Verdict {
   if (sale.verdict === 'rejected') return { counted: false, reason: sale.reason };
   const { categoria, eventMs } = sale;
   if (!partition.categories.includes(categoria)) {
@@ -137,19 +146,72 @@ export function judgeAll(
       oracle.partitions.set(record.partition, partition);
     }
     partition.records++;
-    const verdict = judge(record, partition, rules);
-    if (verdict.counted) {
-      partition.counted++;
-      add(oracle, record, verdict);
-      partition.maxEventMs = Math.max(partition.maxEventMs ?? 0, verdict.eventMs);
-    } else {
-      const { reason } = verdict;
-      partition.rejected.set(reason, (partition.rejected.get(reason) ?? 0) + 1);
-      const at = `${topic}/${record.partition}/${record.offset}`;
-      oracle.deadLetters.set(at, { reason, record });
+    for (const { item, sale, value } of salesOf(record, rules)) {
+      const verdict = judge(sale, record, partition, rules);
+      if (verdict.counted) {
+        partition.counted++;
+        add(oracle, record, verdict);
+        partition.maxEventMs = Math.max(partition.maxEventMs ?? 0, verdict.eventMs);
+      } else {
+        const { reason } = verdict;
+        partition.rejected.set(reason, (partition.rejected.get(reason) ?? 0) + 1);
+        const at = `${topic}/${record.partition}/${record.offset}`;
+        const key = item === null ? at : `${at}/${item}`;
+        oracle.deadLetters.set(key, { reason, record, item, value });
+      }
     }
   }
   return oracle;
+}
+
+interface SaleOfRecord {
+  readonly item: number | null;
+  readonly sale: SaleVerdict;
+  /** What its dead letter would hold. */
+  readonly value: Buffer | null;
+}
+
+/** One, or those of a batch, as if they were records one after the other. */
+function salesOf(record: RecordRead, { timeZone }: OracleRules): SaleOfRecord[] {
+  const parsed = parseRecord(record.value, { timeZone });
+  if (parsed.kind === 'one') return [{ item: null, sale: parsed.verdict, value: record.value }];
+  return parsed.sales.map(({ verdict, fields }, item) => ({
+    item,
+    sale: verdict,
+    value: Buffer.from(itemText(fields)),
+  }));
+}
+
+/** A batched sale as its dead letter has it; docs/RECORDS.md says how. */
+export function itemText({ idPedido, categoria, valorCentavos, timestampMs }: SaleFields): string {
+  const members: string[] = [];
+  if (idPedido !== null) members.push(`"id_pedido":${JSON.stringify(asText(idPedido))}`);
+  if (categoria !== null) members.push(`"categoria":${JSON.stringify(asText(categoria))}`);
+  if (valorCentavos !== null) {
+    const whole = /^(-?)(\d+)$/.exec(String(valorCentavos))!;
+    members.push(`"valor":${whole[1]}${whole[2].padStart(3, '0').replace(/(\d\d)$/, '.$1')}`);
+  }
+  if (timestampMs !== null) {
+    const date = new Date(Number(timestampMs));
+    const text = Number.isNaN(date.getTime()) ? '' : date.toISOString();
+    const isPlain = /^\d{4}-/.test(text) && BigInt(date.getTime()) === timestampMs;
+    members.push(`"timestamp":"${isPlain ? text : timestampMs}"`);
+  }
+  return `{${members.join(',')}}`;
+}
+
+/** A byte that belongs to no character stands as half a surrogate pair, U+DC00 and the byte. */
+function asText(bytes: Uint8Array): string {
+  let text = '';
+  for (let at = 0; at < bytes.length; ) {
+    const length = [1, 2, 3, 4].find(
+      (n) => at + n <= bytes.length && isUtf8(bytes.subarray(at, at + n)),
+    );
+    if (length === undefined) text += String.fromCharCode(0xdc00 + bytes[at]);
+    else text += Buffer.from(bytes.subarray(at, at + length)).toString('utf8');
+    at += length ?? 1;
+  }
+  return text;
 }
 
 export async function readOracle(
@@ -160,13 +222,13 @@ export async function readOracle(
   return judgeAll(await readTopic(brokers, topic), topic, { ...DEFAULT_RULES, ...rules });
 }
 
-/** Counted and rejected over all partitions. */
+/** Counted and rejected over all partitions; each sale of a batch by itself. */
 export function sums({ partitions }: Oracle): { counted: number; rejected: number } {
   let counted = 0;
-  let records = 0;
+  let rejected = 0;
   for (const partition of partitions.values()) {
     counted += partition.counted;
-    records += partition.records;
+    for (const count of partition.rejected.values()) rejected += count;
   }
-  return { counted, rejected: records - counted };
+  return { counted, rejected };
 }

@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { PartitionTotals } from '../../src/coordinator/partition-totals.ts';
 import { BatchHead } from '../../src/kafka/record-batch.ts';
 import type { Register } from '../../src/mongo/totals-store.ts';
+import { encodeSale, encodeSaleBatch } from '../../src/sale/flatbuffers/encode.ts';
 import { readSnapshot } from '../../src/state/partition-region.ts';
 import type { LeaseStart } from '../../src/workers/lease-protocol.ts';
 import { PartitionAccumulator } from '../../src/workers/partition-accumulator.ts';
@@ -30,12 +31,24 @@ import {
 const T = DEFAULT_TIMESTAMP_MS;
 const CATEGORIES = ['Casa', 'Livros', 'Eletrônicos', '家電'];
 const CATEGORY_LIMIT = 3;
-/** Room for one to three keys, and for one or two rejected records. */
-const TINY = { tableSlots: 4, rejectLogBytes: 320, categoryCount: CATEGORY_LIMIT };
+const BATCH_MAX = 6;
+/** Room for the keys and the rejected sales of one batch at most, and sometimes for no more. */
+const TINY = { tableSlots: 8, rejectLogBytes: 1000, categoryCount: CATEGORY_LIMIT };
 const ROOMY = { ...LIMITS, tableSlots: 1024, categoryCount: CATEGORY_LIMIT };
 
-/** A sale, or the text of something that is none. */
-type Entry = { categoria: string; centavos: number; eventMs: number } | { junk: string | null };
+interface SaleEntry {
+  readonly categoria: string;
+  /** Below zero it is out of range, which only FlatBuffers are given. */
+  readonly centavos: number;
+  readonly eventMs: number;
+}
+
+/** A sale in one of the formats, several as one record, or something that is none. */
+type Entry =
+  | { readonly json: SaleEntry }
+  | { readonly flat: SaleEntry }
+  | { readonly batch: readonly SaleEntry[] }
+  | { readonly junk: Buffer | string | null; readonly reason: string };
 
 interface LogBatch {
   readonly baseOffset: number;
@@ -43,19 +56,41 @@ interface LogBatch {
   readonly entries: readonly { readonly offset: number; readonly entry: Entry }[];
 }
 
-const entries = fc.oneof(
+const sales = fc.record({
+  categoria: fc.constantFrom(...CATEGORIES),
+  centavos: fc.oneof(fc.nat(9), fc.nat(100_000_000_000)),
+  // Half of them in two windows, so that many meet in one register.
+  eventMs: fc
+    .oneof(fc.integer({ min: -5 * 60_000, max: 6 * 60_000 }), fc.nat(2 * 60_000 - 1))
+    .map((ms) => T + ms),
+});
+
+const flatSales = fc.oneof(
+  { weight: 9, arbitrary: sales },
+  { weight: 1, arbitrary: sales.map((sale) => ({ ...sale, centavos: -1 - sale.centavos })) },
+);
+
+const broken = encodeSaleBatch([
+  { idPedido: 'a', categoria: 'Casa', valorCentavos: 1, timestampMs: T },
+]);
+
+const entries: fc.Arbitrary<Entry> = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ json: sales }) },
+  { weight: 3, arbitrary: fc.record({ flat: flatSales }) },
   {
-    weight: 9,
-    arbitrary: fc.record({
-      categoria: fc.constantFrom(...CATEGORIES),
-      centavos: fc.oneof(fc.nat(9), fc.nat(100_000_000_000)),
-      // Half of them in two windows, so that many meet in one register.
-      eventMs: fc
-        .oneof(fc.integer({ min: -5 * 60_000, max: 6 * 60_000 }), fc.nat(2 * 60_000 - 1))
-        .map((ms) => T + ms),
-    }),
+    weight: 3,
+    arbitrary: fc.record({ batch: fc.array(flatSales, { minLength: 1, maxLength: BATCH_MAX }) }),
   },
-  { weight: 1, arbitrary: fc.record({ junk: fc.constantFrom(null, '', 'lixo', '{"valor": 1}') }) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(
+      { junk: null, reason: 'not_json' },
+      { junk: 'lixo', reason: 'not_json' },
+      { junk: '{"valor": 1}', reason: 'missing_field' },
+      { junk: encodeSaleBatch([]), reason: 'batch_empty' },
+      { junk: broken.subarray(0, 40), reason: 'malformed_flatbuffer' },
+    ),
+  },
 );
 
 /** Batches with gaps between and inside them. */
@@ -89,9 +124,19 @@ const encode = ({ baseOffset, lastOffset, entries: list }: LogBatch): Buffer =>
     lastOffset,
     records: list.map(({ offset, entry }): RecordSpec => {
       if ('junk' in entry) return { offset, value: entry.junk };
-      return { offset, value: saleJson(entry.categoria, entry.centavos, entry.eventMs) };
+      if ('flat' in entry) return { offset, value: encodeSale(encodable(entry.flat)) };
+      if ('batch' in entry) return { offset, value: encodeSaleBatch(entry.batch.map(encodable)) };
+      const { categoria, centavos, eventMs } = entry.json;
+      return { offset, value: saleJson(categoria, centavos, eventMs) };
     }),
   });
+
+const encodable = ({ categoria, centavos, eventMs }: SaleEntry) => ({
+  idPedido: '8c5b4a5e-0f6e-4f0e-9a55-0e9d3a3c7f11',
+  categoria,
+  valorCentavos: centavos,
+  timestampMs: eventMs,
+});
 
 /** The rules, said once more. */
 function oracle(log: readonly LogBatch[]) {
@@ -101,14 +146,19 @@ function oracle(log: readonly LogBatch[]) {
   let maxEventMs = -1;
   let counted = 0;
   for (const { offset, entry } of log.flatMap((batch) => batch.entries)) {
-    const reason = judge(entry);
-    if (reason !== null) rejections.push(`${offset} ${reason}`);
+    if ('junk' in entry) rejections.push(`${offset} ${entry.reason}`);
+    else if ('json' in entry) reject(`${offset}`, judge(entry.json));
+    else if ('flat' in entry) reject(`${offset}`, judge(entry.flat));
+    else entry.batch.forEach((sale, index) => void reject(`${offset}/${index}`, judge(sale)));
   }
   return { sums, rejections, categories, maxEventMs, counted };
 
-  function judge(entry: Entry): string | null {
-    if ('junk' in entry) return entry.junk?.startsWith('{') ? 'missing_field' : 'not_json';
-    const { categoria, centavos, eventMs } = entry;
+  function reject(at: string, reason: string | null): void {
+    if (reason !== null) rejections.push(`${at} ${reason}`);
+  }
+
+  function judge({ categoria, centavos, eventMs }: SaleEntry): string | null {
+    if (centavos < 0) return 'valor_out_of_range';
     if (!categories.includes(categoria)) {
       if (categories.length === CATEGORY_LIMIT) return 'category_limit';
       categories.push(categoria);

@@ -7,25 +7,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { REASON } from '../../src/sale/reasons.ts';
 import { judgeSale } from '../../src/sale/reference.ts';
-import type { CategoryIds, SaleRules } from '../../src/sale/rules.ts';
+import type { SaleRules } from '../../src/sale/rules.ts';
 import { SaleScanner } from '../../src/sale/scanner.ts';
+import { Categories } from './categories.ts';
 import { saleBytes, saleText } from './sale-generators.ts';
-
-/** A dictionary with a limit, as the engine's. */
-class Categories implements CategoryIds {
-  readonly names: string[] = [];
-  readonly #limit: number;
-
-  constructor(limit: number) {
-    this.#limit = limit;
-  }
-
-  intern(name: string): number {
-    const id = this.names.indexOf(name);
-    if (id >= 0) return id;
-    return this.names.length < this.#limit ? this.names.push(name) - 1 : -1;
-  }
-}
 
 interface Sequence {
   readonly sales: readonly Buffer[];

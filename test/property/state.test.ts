@@ -1,6 +1,7 @@
 /** The shared-memory structures against plain ones, over generated sequences of operations. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { WHOLE_RECORD } from '../../src/state/reject-log.ts';
 import { LIMITS, regionPair } from '../parts/lease-regions.ts';
 
 const MAX = Number.MAX_SAFE_INTEGER;
@@ -129,7 +130,7 @@ describe('RejectLog', () => {
         }
         read.push(...log.read());
         const fits = (entry: (typeof list)[number]) =>
-          40 +
+          48 +
             (entry.key?.length ?? 0) +
             (entry.value?.length ?? 0) +
             entry.headers.length +
@@ -138,7 +139,7 @@ describe('RejectLog', () => {
         expect(read).toEqual(
           list.map((entry) => {
             const { offset, timestampMs, reason, detail } = entry;
-            const common = { offset, timestampMs, reason, detail };
+            const common = { offset, item: WHOLE_RECORD, timestampMs, reason, detail };
             if (!fits(entry)) {
               return {
                 ...common,

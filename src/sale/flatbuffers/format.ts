@@ -28,3 +28,11 @@ export function flatKind(value: Uint8Array): FlatKind | null {
   if (identifier === 'VDVS') return 'sale';
   return identifier === 'VDVB' ? 'batch' : null;
 }
+
+/** What is said of a structure that is not sound. */
+export const MALFORMED = {
+  sale: 'an offset or a length of the FlatBuffer leads out of it',
+  batch: 'an offset or a length of the batch leads out of it',
+  inBatch: (index: number) => `an offset or a length of sale ${index} leads out of the batch`,
+};
+export const BATCH_EMPTY = 'the batch holds no sale';

@@ -10,7 +10,7 @@ import * as flatbuffers from 'flatbuffers';
 import { parseSale, type RejectedSale, rejected, type ValidSale } from '../reference.ts';
 import { SALES_PER_BATCH_MAX, type SaleRules } from '../rules.ts';
 import { parseFields, type SaleFields } from './fields.ts';
-import { flatKind, SLOT } from './format.ts';
+import { BATCH_EMPTY, flatKind, MALFORMED, SLOT } from './format.ts';
 import { Sale } from './generated/sale.ts';
 import { SaleBatch } from './generated/sale-batch.ts';
 
@@ -40,22 +40,16 @@ export function parseRecord(value: Uint8Array | null, rules: SaleRules): ParsedR
   return { kind: 'one', verdict: parseFields(fieldsOf(Sale.getRootAsSale(library))) };
 }
 
-export const MALFORMED = {
-  sale: 'an offset or a length of the FlatBuffer leads out of it',
-  batch: 'an offset or a length of the batch leads out of it',
-  inBatch: (index: number) => `an offset or a length of sale ${index} leads out of the batch`,
-};
-
 function parseBatch(bytes: Buffer, root: number, library: flatbuffers.ByteBuffer): ParsedRecord {
   if (!isWholeTable(bytes, root)) return whole('malformed_flatbuffer', MALFORMED.batch);
   const vendas = offsetField(bytes, root, SLOT.vendas);
-  if (vendas === ABSENT) return whole('batch_empty', 'the batch holds no sale');
+  if (vendas === ABSENT) return whole('batch_empty', BATCH_EMPTY);
   if (!hasRoom(bytes, vendas, 4)) return whole('malformed_flatbuffer', MALFORMED.batch);
   const count = bytes.readInt32LE(vendas);
   if (count < 0 || !hasRoom(bytes, vendas + 4, 4 * count)) {
     return whole('malformed_flatbuffer', MALFORMED.batch);
   }
-  if (count === 0) return whole('batch_empty', 'the batch holds no sale');
+  if (count === 0) return whole('batch_empty', BATCH_EMPTY);
   if (count > SALES_PER_BATCH_MAX) {
     const detail = `the batch holds ${count} sales, more than ${SALES_PER_BATCH_MAX}`;
     return whole('batch_too_large', detail);

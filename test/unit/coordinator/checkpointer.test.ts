@@ -79,6 +79,7 @@ function content(
     key: null,
     value: null,
     valueOmitted: false,
+    item: -1,
     rawHeaders: Buffer.alloc(0),
   };
   return {

@@ -4,6 +4,7 @@ import type { EngineStatus } from '../../../src/coordinator/engine-events.ts';
 import { lagMs } from '../../../src/dashboard/live-snapshot.ts';
 import { StreamMonitor } from '../../../src/dashboard/stream-monitor.ts';
 import { REASON } from '../../../src/sale/reasons.ts';
+import { WHOLE_RECORD } from '../../../src/state/reject-log.ts';
 
 const T = Date.UTC(2024, 10, 29);
 
@@ -27,6 +28,7 @@ const letter = (offset: number, value: Buffer | null, reason = REASON.not_json) 
   partition: 1,
   record: {
     ...{ offset, timestampMs: T, reason, detail: 'why', key: null, value, valueOmitted: false },
+    item: WHOLE_RECORD,
     rawHeaders: Buffer.alloc(0),
   },
 });

@@ -61,7 +61,7 @@ describe('the layout', () => {
       regionOffsets({ tableSlots: 4, rejectLogBytes: 100, categoryCount: 3 });
     const parts = deltas.flatMap((delta): [number, number][] => [
       [delta.snapshot, 256],
-      [delta.counts, 8],
+      [delta.counts, 12],
       [delta.used, 16],
       [delta.window, 16],
       [delta.category, 16],

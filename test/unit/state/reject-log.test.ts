@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { REASON } from '../../../src/sale/reasons.ts';
-import type { RejectLog } from '../../../src/state/reject-log.ts';
+import { type RejectLog, WHOLE_RECORD } from '../../../src/state/reject-log.ts';
 import { LIMITS, regionPair } from '../../parts/lease-regions.ts';
 
-const ENTRY_HEADER_BYTES = 40;
+const ENTRY_HEADER_BYTES = 48;
 
 interface Parts {
   readonly key?: string | null;
@@ -52,6 +52,7 @@ describe('RejectLog', () => {
         timestampMs: 1234,
         reason: REASON.late,
         valueOmitted: false,
+        item: WHOLE_RECORD,
         detail: 'é tarde',
         key: Buffer.from('k'),
         value: Buffer.from('vv'),
@@ -111,5 +112,51 @@ describe('RejectLog', () => {
     const [{ detail, value }] = log.read();
     expect(detail).toBe('家'.repeat(170));
     expect(value?.toString()).toBe('after');
+  });
+
+  describe('with letters of a batch', () => {
+    const spans = {
+      keyStart: 0,
+      keyEnd: 1,
+      valueStart: 1,
+      valueEnd: 0,
+      headersStart: 1,
+      headersEnd: 2,
+    };
+    const items = [3, 5].map((index) => ({ index, reason: REASON.late, detail: 'why' }));
+    const append = (log: RejectLog, textBytes: number) =>
+      log.appendItems(Buffer.from('k\0'), spans, 9, 1234, items, {
+        text: () => 'x'.repeat(textBytes),
+        bytesMin: () => 0,
+      });
+    /** Two entries of a key, a count of headers, a text and a detail, each filled up to 8 bytes. */
+    const logBytes = 2 * (ENTRY_HEADER_BYTES + 1 + 1 + 35 + 3);
+
+    it('keeps them whole when they fill an empty log to its last byte', () => {
+      const log = logOf(logBytes);
+      expect(append(log, 35)).toBe(true);
+      const common = { offset: 9, reason: REASON.late, detail: 'why', valueOmitted: false };
+      expect(log.read()).toMatchObject([
+        { ...common, item: 3, key: Buffer.from('k'), value: Buffer.alloc(35, 'x') },
+        { ...common, item: 5, rawHeaders: Buffer.of(0) },
+      ]);
+    });
+
+    it('keeps the coordinates of all when they are a byte more', () => {
+      const log = logOf(logBytes);
+      expect(append(log, 36)).toBe(true);
+      const coordinates = { key: null, value: null, valueOmitted: true };
+      expect(log.read()).toMatchObject([
+        { item: 3, ...coordinates },
+        { item: 5, ...coordinates },
+      ]);
+    });
+
+    it('refuses all of them when the log has to be drained first, with nothing written', () => {
+      const log = logOf(logBytes);
+      log.append(Buffer.from('k\0'), spans, 8, 1234, REASON.late, '');
+      expect(append(log, 35)).toBe(false);
+      expect(log.read()).toHaveLength(1);
+    });
   });
 });

@@ -4,6 +4,21 @@ import { FLAT_TIME_MS, flatBatch, flatSale } from '../../../parts/flat-sales.ts'
 /** What a sale by default holds. */
 export const SALE = { categoria: 'Casa', valorCentavos: 129_999, eventMs: FLAT_TIME_MS };
 
+/**
+ * A sale of which the table ends last: id and category are one text inside it, the valor, which says
+ * one byte and has a zero behind it.
+ */
+function tableLast(): Buffer {
+  const bytes = Buffer.alloc(64);
+  bytes.writeInt32LE(40, 0);
+  bytes.write('VDVS', 4);
+  for (const [i, half] of [12, 24, 4, 4, 8, 16].entries()) bytes.writeInt16LE(half, 8 + 2 * i);
+  bytes.writeInt32LE(32, 40);
+  bytes.writeInt32LE(4, 44);
+  bytes.writeInt32LE(1, 48);
+  return bytes;
+}
+
 export const VALID: [string, Buffer, Partial<typeof SALE>][] = [
   ['plain', flatSale(), {}],
   ['an empty id', flatSale({ idPedido: '' }), {}],
@@ -29,6 +44,7 @@ export const VALID: [string, Buffer, Partial<typeof SALE>][] = [
     { categoria: 'é'.repeat(64) },
   ],
   ['fields of a newer schema', flatSale({ newerFields: 3 }), {}],
+  ['a table that ends last', tableLast(), { categoria: '\0', valorCentavos: 1, eventMs: 0 }],
   ['bytes behind it', Buffer.concat([flatSale(), Buffer.alloc(9, 0xff)]), {}],
 ];
 
@@ -82,6 +98,20 @@ const MALFORMED_SALES: [string, Buffer][] = [
   }),
 ];
 
+/** A field is missing, and a text of what is there leads out: broken counts more than missing. */
+const BROKEN_AND_MISSING: [string, Buffer][] = [4, 6].map((slot) => {
+  const bytes = flatSale({ valorCentavos: null });
+  const table = bytes.readInt32LE(0);
+  const at = table + bytes.readInt16LE(table - bytes.readInt32LE(table) + slot);
+  bytes.writeInt32LE(bytes.length, at);
+  return [`text ${slot} past the end of a sale without valor`, bytes];
+});
+
+const TABLE_LAST: [string, Buffer][] = [1, 4, 7, 8].map((less) => [
+  `a table cut ${less} bytes before its end`,
+  tableLast().subarray(0, -less),
+]);
+
 /** The place in a batch of what `write` changes: its vector. */
 function batchWith(write: (bytes: Buffer, vendas: number) => void): Buffer {
   const bytes = flatBatch([{}, { valorCentavos: 1n }]);
@@ -102,11 +132,9 @@ const MALFORMED_BATCHES: [string, Buffer][] = [
 ];
 
 export const REJECTED: [string, string, Buffer][] = [
-  ...[...MALFORMED_SALES, ...MALFORMED_BATCHES].map(([name, value]): [string, string, Buffer] => [
-    'malformed_flatbuffer',
-    name,
-    value,
-  ]),
+  ...[...MALFORMED_SALES, ...BROKEN_AND_MISSING, ...TABLE_LAST, ...MALFORMED_BATCHES].map(
+    ([name, value]): [string, string, Buffer] => ['malformed_flatbuffer', name, value],
+  ),
   [
     'missing_field',
     'nothing at all',
