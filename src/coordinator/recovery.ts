@@ -46,7 +46,7 @@ export async function recoverPartition(
       progress = await sources.progress.read(partition, session);
     }
     if (!progress) throw new Error(`the progress document of partition ${partition} vanished`);
-    await judgeProgress(progress, topicId, sources.totals);
+    await judgeProgress(progress, topicId, () => sources.totals.isEmpty(session));
     failPoint('in-recovery');
     const watermarkMs = pureWatermarkMs(progress.maxEventMs, watermarkDelayMs);
     const contributions = await sources.totals.contributions(partition, watermarkMs, session);
@@ -61,12 +61,12 @@ export async function recoverPartition(
 async function judgeProgress(
   progress: Progress,
   topicId: string,
-  totals: TotalsStore,
+  hasNoTotals: () => Promise<boolean>,
 ): Promise<void> {
   if (areOtherTopics(progress.topicId, topicId)) {
     throw topicMadeAnew(progress.topicId, topicId);
   }
-  if (progress.counted > 0 && (await totals.isEmpty())) {
+  if (progress.counted > 0 && (await hasNoTotals())) {
     throw new VendavalError(
       `partition ${progress.partition} has ${progress.counted} sales counted, but the collection ` +
         'of totals is empty: it was dropped or emptied',

@@ -86,8 +86,9 @@ export class TotalsStore {
     await this.#collection.createIndex({ janela_fim: 1 });
   }
 
-  async isEmpty(): Promise<boolean> {
-    return (await this.#collection.findOne({}, { projection: { _id: 1 } })) === null;
+  async isEmpty(session: ClientSession): Promise<boolean> {
+    const options = { projection: { _id: 1 }, session };
+    return (await this.#collection.findOne({}, options)) === null;
   }
 
   /**
