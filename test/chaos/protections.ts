@@ -150,7 +150,7 @@ export const PROTECTIONS: readonly Protection[] = [
       ),
     ],
     shownBy: { row: 4, title: 'a takeover that stands still', failsWith: DIFFERS },
-    simulated: { seedsMax: 10_000, breaks: /^registers are true/ },
+    simulated: { seedsMax: 3000, breaks: /^registers are true/ },
   },
   {
     name: 'majority reads',
@@ -171,7 +171,7 @@ export const PROTECTIONS: readonly Protection[] = [
     name: 'one causal session for a recovery',
     changes: [change(RECOVERY, 'causalConsistency: true', 'causalConsistency: false')],
     simulated: {
-      seedsMax: 20_000,
+      seedsMax: 10_000,
       breaks: /^(registers are true|progress is|engines end for no false reason)/,
     },
   },

@@ -155,8 +155,7 @@ export class Invariants implements Watcher {
         `partition ${partition} at ${offset}: the watermark is ${claimedMs - mostMs} ms too far`,
       );
     }
-    const isPossible = offset === log.endOffset || log.endedForMs.has(offset);
-    if (after.no_fim && !isPossible) {
+    if (after.no_fim && !log.hasEndedAt(offset)) {
       this.#violate('idle time is real', `partition ${partition} never ended at ${offset}`);
     }
   }

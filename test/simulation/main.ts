@@ -63,13 +63,16 @@ async function tellOne(fleet: Fleet, plan: Plan): Promise<boolean> {
   return failure === null;
 }
 
+const slug = (text: string) => text.toLowerCase().replaceAll(/\W+/g, '-');
+
 async function explain(fleet: Fleet, { seed, invariant }: Failure): Promise<void> {
   view.line(`shrinking seed ${seed}`);
   const plan = await fleet.shrink(makePlan(seed));
   await tellOne(fleet, plan);
-  if (values.without !== undefined) return;
-  const file = keep({ name: `seed-${seed}`, invariant, fault: 'not yet known', plan });
-  view.line(`kept in ${file}; say there which fault it was`);
+  const { without } = values;
+  const name = without === undefined ? `seed-${seed}` : `without-${slug(without)}`;
+  const fault = without === undefined ? 'not yet known: say it here' : `without ${without}`;
+  view.line(`kept in ${keep({ name, invariant, fault, plan })}`);
 }
 
 async function runMany(fleet: Fleet): Promise<boolean> {

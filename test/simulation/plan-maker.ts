@@ -59,7 +59,8 @@ function makePartition(
   // Some of it before anybody reads, some of it steadily, with silences.
   let nowMs = atMs;
   const hasBacklog = random.chance(0.5);
-  const hasMarkers = random.chance(0.2);
+  const hasGaps = random.chance(0.2);
+  const hasTransactions = random.chance(0.4);
   const batches: PlannedBatch[] = [];
   const batchCount = random.pick([0, 2, 5, 10, 10, 20]);
   for (let i = 0; i < batchCount; i++) {
@@ -67,7 +68,9 @@ function makePartition(
       nowMs += random.chance(0.1) ? random.between(500, 4000) : random.between(0, 600);
     }
     if (nowMs > untilMs) break;
-    batches.push(makeBatch(random, rules, nowMs, hasMarkers && random.chance(0.3)));
+    const batch = makeBatch(random, rules, nowMs, hasGaps && random.chance(0.3));
+    const isTransaction = hasTransactions && random.chance(0.5);
+    batches.push(isTransaction ? { ...batch, transaction: makeTransaction(random) } : batch);
   }
   return { atMs, firstOffset: random.chance(0.2) ? random.between(1, 50) : 0, batches };
 }
@@ -81,6 +84,10 @@ function makeBatch(
   const size = random.pick([1, 1, 2, 3, 6]);
   const records = Array.from({ length: size }, () => makeRecord(random, rules, atMs));
   return { atMs, gap: hasGap ? random.between(1, 3) : 0, records };
+}
+
+function makeTransaction(random: Random): NonNullable<PlannedBatch['transaction']> {
+  return { heldMs: random.pick([1, 400, 3000, 6000]), commits: random.chance(0.6) };
 }
 
 function makeRecord(random: Random, rules: PlannedRules, atMs: number): PlannedRecord {
@@ -111,7 +118,7 @@ function makeFaults(
     (atMs) => ({ kind: 'crash', atMs, process: process(), downMs: random.between(0, 2000) }),
     (atMs) => ({ kind: 'stop', atMs, process: process(), downMs: random.between(0, 2000) }),
     (atMs) => ({ kind: 'freeze', atMs, process: process(), forMs: random.between(200, 5000) }),
-    (atMs) => ({ kind: 'cut-off', atMs, process: process(), forMs: random.between(200, 5000) }),
+    (atMs) => ({ kind: 'cut-off', atMs, process: process(), forMs: random.between(1000, 8000) }),
     (atMs) => ({ kind: 'thread-death', atMs, process: process(), thread: random.between(0, 1) }),
     (atMs) => ({
       kind: 'clock-jump',
@@ -133,7 +140,7 @@ function makeFaults(
   ];
   const chosen = kinds.filter(() => random.chance(0.35));
   if (chosen.length === 0) return [];
-  const count = random.pick([1, 2, 4, 8]);
+  const count = random.pick([1, 3, 6, 12]);
   return Array.from({ length: count }, () =>
     random.pick(chosen)(random.between(200, untilMs - 100)),
   ).sort((a, b) => a.atMs - b.atMs);
@@ -148,7 +155,7 @@ function makeWeather(random: Random): Weather {
     repeated: some(0.2),
     refusedUpdate: some(0.15),
     writeConcernError: some(0.15),
-    slowMs: random.chance(0.4) ? random.pick([50, 300, 1500]) : 0,
+    slowMs: random.chance(0.5) ? random.pick([50, 300, 1500]) : 0,
     lostLetter: some(0.2),
     fetchFails: some(0.1),
     corruptFetch: some(0.05),

@@ -20,6 +20,8 @@ export interface PlannedBatch {
   readonly atMs: number;
   /** Offsets left out before it, as compaction leaves them. */
   readonly gap: number;
+  /** It is one transaction, which ends some time later. */
+  readonly transaction?: { readonly heldMs: number; readonly commits: boolean };
   readonly records: readonly PlannedRecord[];
 }
 

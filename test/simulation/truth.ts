@@ -4,7 +4,7 @@
  * and every sum as of each offset.
  */
 import type { PlannedRules } from './plan.ts';
-import type { SimRecord } from './sim-log.ts';
+import type { SimRecord } from './sim-partition.ts';
 
 export interface Contribution {
   readonly n: number;

@@ -130,7 +130,7 @@ export class World {
   /** Milliseconds of a message's way: mostly short, now and then long. */
   delayMs(longMs = 0): number {
     const { random } = this;
-    if (longMs > 0 && random.chance(0.1)) return random.between(1, longMs);
+    if (longMs > 0 && random.chance(0.2)) return random.between(1, longMs);
     return random.between(0, 4);
   }
 
