@@ -12,7 +12,7 @@ import {
   MongoServerError,
 } from 'mongodb';
 import { MAJORITY, type MongoConnection } from '../../src/mongo/connection.ts';
-import { type Document, inserted, matches, updated } from './documents.ts';
+import { changesBy, type Document, matches, type Operation } from './documents.ts';
 import type { Weather } from './plan.ts';
 import type { Node, ReplicaSet } from './replica-set.ts';
 import { type Actor, EPOCH_MS, type World } from './world.ts';
@@ -24,13 +24,6 @@ const NO_ANSWER_MS = 1000;
 const REPEAT_MS_MAX = 15_000;
 
 type Update = Document | readonly Document[];
-
-interface Operation {
-  readonly filter: Document;
-  readonly update: Update;
-  readonly isUpsert: boolean;
-  readonly isMany: boolean;
-}
 
 interface WriteResult {
   matchedCount: number;
@@ -46,7 +39,7 @@ interface BulkWrite {
   readonly operations: readonly Operation[];
   readonly result: WriteResult;
   readonly written: () => void;
-  readonly fail: (error: Error) => void;
+  readonly fail: Fail;
 }
 
 interface Session {
@@ -66,12 +59,17 @@ export interface Cluster {
   onClose(process: string, watermarkMs: number): void;
 }
 
+/** Each tells up to where the server's clock was, for the session. */
+type Reply<T> = (result: T, sequence: number) => void;
+type Fail = (error: Error, sequence?: number) => void;
+
 interface Request<T> {
   readonly label: string;
   readonly collection: string;
   readonly isWrite: boolean;
+  readonly session: Session | undefined;
   readonly onReply?: () => void;
-  readonly serve: (node: Node, reply: (result: T) => void, fail: (error: Error) => void) => void;
+  readonly serve: (node: Node, reply: Reply<T>, fail: Fail) => void;
 }
 
 /** What the product's reads ask for. */
@@ -153,7 +151,7 @@ export class SimDatabase {
 
   // --- the way there and back ---------------------------------------------------------------
 
-  #call<T>({ label, collection, isWrite, onReply, serve }: Request<T>): Promise<T> {
+  #call<T>({ label, collection, isWrite, session, onReply, serve }: Request<T>): Promise<T> {
     const cluster = this.#cluster;
     const { world, weather } = cluster;
     const { random } = world;
@@ -171,13 +169,17 @@ export class SimDatabase {
           world.tell(actor.name, `${label}: ${why}`);
           reject(networkError(why));
         });
-      const fail = (error: Error) => {
+      const learn = (sequence: number) => {
+        if (session?.isCausal) session.sequence = Math.max(session.sequence, sequence);
+      };
+      const fail: Fail = (error, sequence = 0) => {
         end(world.delayMs(weather.slowMs), 'error', () => {
           world.tell(actor.name, () => `${label}: ${error.message}`);
+          learn(sequence);
           reject(error);
         });
       };
-      const arrive = (reply: (result: T) => void) => {
+      const arrive = (reply: Reply<T>) => {
         // What a dead process had not sent whole is nothing.
         if (!actor.isAlive && random.chance(0.3)) return;
         if (cluster.isDown) return lose('the server does not answer');
@@ -187,10 +189,11 @@ export class SimDatabase {
         lose('the request was lost');
       } else {
         world.after(world.delayMs(weather.slowMs), null, `${label} arrives`, () =>
-          arrive((result) => {
+          arrive((result, sequence) => {
             if (random.chance(weather.lostReply)) return lose('the reply was lost');
             end(world.delayMs(weather.slowMs), 'done', () => {
               world.tell(actor.name, () => `${label}: answered`);
+              learn(sequence);
               onReply?.();
               resolve(result);
             });
@@ -229,6 +232,7 @@ export class SimDatabase {
       label: `read ${collection}`,
       collection,
       isWrite: false,
+      session,
       onReply: () => {
         if (isOfTimes) {
           const { $in: ids } = filter._id as { $in: string[] };
@@ -238,12 +242,12 @@ export class SimDatabase {
       serve: (node, reply, fail) => {
         const look = () => {
           const { headSequence, committedSequence } = node;
-          if (session?.isCausal) {
-            const seen = LEVEL === 'committed' ? committedSequence : headSequence;
-            session.sequence = Math.max(session.sequence, seen);
-          }
+          const sequence = LEVEL === 'committed' ? committedSequence : headSequence;
           this.#scan(node, collection, filter, (documents) =>
-            reply(documents.map((document) => projected(document, projection))),
+            reply(
+              documents.map((document) => projected(document, projection)),
+              sequence,
+            ),
           );
         };
         if (!session?.isCausal) return look();
@@ -302,6 +306,7 @@ export class SimDatabase {
       label,
       collection,
       isWrite: true,
+      session,
       serve: (node, reply, fail) => {
         const result: WriteResult = {
           matchedCount: 0,
@@ -309,10 +314,7 @@ export class SimDatabase {
           upsertedCount: 0,
           errors: [],
         };
-        const written = () => {
-          if (session?.isCausal) session.sequence = Math.max(session.sequence, node.headSequence);
-          this.#acknowledge(node, result, reply, fail);
-        };
+        const written = () => this.#acknowledge(node, result, reply, fail);
         const write = { node, collection, operations, result, written, fail };
         this.#applyFrom(0, write);
       },
@@ -344,49 +346,35 @@ export class SimDatabase {
   #apply(write: BulkWrite, index: number, hasLooked: boolean): boolean {
     const { world } = this.#cluster;
     const { node, collection, operations, result } = write;
-    const { filter, update, isUpsert, isMany } = operations[index];
     const now = new Date(EPOCH_MS + world.nowMs);
     const documents = node.collection('head', collection);
-    const candidates = isMany ? [...documents.keys()] : [filter._id as string];
-    let matched = 0;
-    for (const id of candidates) {
-      const before = documents.get(id);
-      if (!before || !matches(before, filter)) continue;
-      matched++;
-      if (hasLooked) {
-        // Another upsert has made it since.
-        result.errors.push({ index, code: DUPLICATE_KEY, errmsg: 'E11000 duplicate key' });
-        return true;
-      }
-      const after = updated(before, update, now);
-      if (after === before) continue;
-      node.write(collection, id, after);
-      result.modifiedCount++;
+    const { matched, changed, inserted } = changesBy(operations[index], documents, now);
+    if (hasLooked && matched > 0) {
+      // Another upsert has made it since.
+      result.errors.push({ index, code: DUPLICATE_KEY, errmsg: 'E11000 duplicate key' });
+      return true;
     }
+    if (inserted && !hasLooked && world.random.chance(0.1)) return false;
+    for (const document of changed) node.write(collection, document._id as string, document);
+    if (inserted) node.write(collection, inserted._id as string, inserted);
     this.#cluster.setOf(collection).replicate();
     result.matchedCount += matched;
-    if (matched > 0 || !isUpsert) return true;
-    if (!hasLooked && world.random.chance(0.1)) return false;
-    node.write(collection, filter._id as string, inserted(filter, update, now));
-    result.upsertedCount++;
+    result.modifiedCount += changed.length;
+    if (inserted) result.upsertedCount++;
     return true;
   }
 
-  #acknowledge(
-    node: Node,
-    result: WriteResult,
-    reply: (result: WriteResult) => void,
-    fail: (error: Error) => void,
-  ): void {
+  #acknowledge(node: Node, result: WriteResult, reply: Reply<WriteResult>, fail: Fail): void {
     const { world, weather } = this.#cluster;
+    const { headSequence } = node;
     const answer = () => {
       const isUnsure = world.random.chance(weather.writeConcernError);
-      if (result.errors.length === 0 && !isUnsure) reply(result);
-      else fail(bulkError(result, isUnsure));
+      if (result.errors.length === 0 && !isUnsure) reply(result, headSequence);
+      else fail(bulkError(result, isUnsure), headSequence);
     };
     // Also a write that changed nothing waits: what it found must not be taken back.
     if ((MAJORITY.writeConcern.w as unknown) !== 'majority') return answer();
-    node.whenCommitted(node.headSequence, answer, () => fail(steppedDown()));
+    node.whenCommitted(headSequence, answer, () => fail(steppedDown()));
   }
 }
 

@@ -33,17 +33,14 @@ export function matches(document: Document, filter: Document): boolean {
 // --- updates --------------------------------------------------------------------------------
 
 /** @returns the new document; the same object when nothing changes */
-export function updated(
-  document: Document,
-  update: Document | readonly Document[],
-  now: Date,
-): Document {
+function updated(document: Document, update: Document | readonly Document[], now: Date): Document {
   if (Array.isArray(update)) {
     return (update as Document[]).reduce((before, stage) => replaced(before, stage, now), document);
   }
   const after: Record<string, Value> = { ...document };
   for (const [operator, fields] of Object.entries(update)) {
     for (const [name, value] of Object.entries(fields as Document)) {
+      if (name.includes('.')) throw unknown('update of', name);
       if (operator === '$set') after[name] = value;
       else if (operator === '$currentDate') after[name] = now;
       else if (operator === '$max') {
@@ -52,15 +49,11 @@ export function updated(
       } else if (operator !== '$setOnInsert') throw unknown('update', operator);
     }
   }
-  return after;
+  return isSame(document, after) ? document : after;
 }
 
 /** The document that an upsert makes, where the filter found none. */
-export function inserted(
-  filter: Document,
-  update: Document | readonly Document[],
-  now: Date,
-): Document {
+function inserted(filter: Document, update: Document | readonly Document[], now: Date): Document {
   const seed = { _id: filter._id };
   const document = updated(seed, update, now);
   if (Array.isArray(update)) return document;
@@ -71,6 +64,45 @@ function replaced(document: Document, stage: Document, now: Date): Document {
   const [operator, ...more] = Object.keys(stage);
   if (operator !== '$replaceWith' || more.length > 0) throw unknown('stage', operator);
   return evaluate(stage.$replaceWith, document, { NOW: now, ROOT: document }) as Document;
+}
+
+export interface Operation {
+  readonly filter: Document;
+  readonly update: Document | readonly Document[];
+  readonly isUpsert: boolean;
+  readonly isMany: boolean;
+}
+
+export interface Changes {
+  readonly matched: number;
+  /** Of those, the ones that are not what they were. */
+  readonly changed: readonly Document[];
+  /** What an upsert makes when nothing matched. */
+  readonly inserted: Document | null;
+}
+
+/** What an update does to a collection. Without an `_id` in its filter it goes over all. */
+export function changesBy(
+  operation: Operation,
+  collection: ReadonlyMap<string, Document>,
+  now: Date,
+): Changes {
+  const { filter, update, isUpsert, isMany } = operation;
+  const { _id: id } = filter;
+  if (!isMany && typeof id !== 'string') throw unknown('update of', JSON.stringify(id));
+  const one = typeof id === 'string' ? collection.get(id) : undefined;
+  const candidates = typeof id === 'string' ? (one ? [one] : []) : [...collection.values()];
+  const matched = candidates.filter((document) => matches(document, filter));
+  const changed = matched.flatMap((before) => {
+    const after = updated(before, update, now);
+    return after === before ? [] : [after];
+  });
+  const isNew = isUpsert && matched.length === 0;
+  return {
+    matched: matched.length,
+    changed,
+    inserted: isNew ? inserted(filter, update, now) : null,
+  };
 }
 
 // --- expressions ----------------------------------------------------------------------------
@@ -164,6 +196,15 @@ function isPlain(value: Value): value is Document {
   return (
     typeof value === 'object' && value !== null && !(value instanceof Date) && !Array.isArray(value)
   );
+}
+
+function isSame(a: Value, b: Value): boolean {
+  if (Array.isArray(a) && Array.isArray(b)) {
+    return a.length === b.length && a.every((item, i) => isSame(item, b[i]));
+  }
+  if (!isPlain(a) || !isPlain(b)) return isEqual(a, b);
+  const names = Object.keys(a);
+  return names.length === Object.keys(b).length && names.every((name) => isSame(a[name], b[name]));
 }
 
 function isEqual(a: Value, b: Value): boolean {
