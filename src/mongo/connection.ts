@@ -10,6 +10,7 @@ import {
   MongoError,
   MongoServerError,
   MongoServerSelectionError,
+  ReadConcern,
 } from 'mongodb';
 import { codeOf, EXIT, messageOf, VendavalError } from '../lib/errors.ts';
 
@@ -19,7 +20,7 @@ const SOCKET_TIMEOUT_MS = 60_000;
 /** What every read and write of the process asks of the server. */
 export const MAJORITY = {
   readPreference: 'primary',
-  readConcern: { level: 'majority' },
+  readConcern: new ReadConcern('majority'),
   writeConcern: { w: 'majority', journal: true },
 } as const satisfies MongoClientOptions;
 
@@ -50,7 +51,8 @@ export async function connectMongo(url: string, database: string): Promise<Mongo
   }
   try {
     await client.connect();
-    const db = client.db(database);
+    // Once more, since a URL's readConcernLevel and journal win over the client's options.
+    const db = client.db(database, MAJORITY);
     await db.command({ ping: 1 });
     return { client, db, close: () => client.close() };
   } catch (error) {

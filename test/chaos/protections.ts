@@ -154,9 +154,7 @@ export const PROTECTIONS: readonly Protection[] = [
   },
   {
     name: 'majority reads',
-    changes: [
-      change(CONNECTION, "readConcern: { level: 'majority' }", "readConcern: { level: 'local' }"),
-    ],
+    changes: [change(CONNECTION, "new ReadConcern('majority')", "new ReadConcern('local')")],
     simulated: {
       seedsMax: 1000,
       breaks: /^(registers are true|progress is|what is committed is|windows close|idle time)/,
