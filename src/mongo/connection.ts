@@ -27,6 +27,9 @@ export const MAJORITY = {
 const UNAUTHORIZED = 13;
 const AUTHENTICATION_FAILED = 18;
 
+const CERTIFICATE_CODE =
+  /^(CERT_|ERR_TLS_CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(GET_ISSUER|VERIFY)_|INVALID_CA$)/;
+
 export interface MongoConnection {
   readonly client: MongoClient;
   readonly db: Db;
@@ -98,6 +101,19 @@ export function mongoError(error: unknown, url: string): VendavalError {
       hint: 'Give the user the readWrite role on the database.',
     });
   }
+  const refusal = certificateRefusal(error);
+  if (refusal !== null) {
+    return new VendavalError(
+      `MongoDB at ${hosts} shows a certificate that is not good: ${refusal}`,
+      {
+        code: 'E_MONGO_TLS',
+        cause: error,
+        hint:
+          "Check the server's certificate (openssl s_client -connect …), and that tlsCAFile in " +
+          'MONGO_URL is of the authority that signed it. To switch the check off is no remedy.',
+      },
+    );
+  }
   if (error instanceof MongoServerSelectionError || isNetwork(error) || isLookup(error)) {
     return new VendavalError(`MongoDB at ${hosts} does not answer: ${messageOf(error)}`, {
       code: 'E_MONGO_UNREACHABLE',
@@ -119,6 +135,14 @@ export function mongoError(error: unknown, url: string): VendavalError {
     cause: error,
     hint: "See the server's log.",
   });
+}
+
+/** What this side did not like about the server's certificate; OpenSSL's and Node's own codes. */
+function certificateRefusal(error: unknown): string | null {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (CERTIFICATE_CODE.test(codeOf(cause))) return cause.message;
+  }
+  return null;
 }
 
 /** Looking up mongodb+srv:// fails as Node's DNS does, without an error of the driver's. */

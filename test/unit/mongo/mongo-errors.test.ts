@@ -13,6 +13,13 @@ import { documentId } from '../../../src/mongo/totals-store.ts';
 const URL = 'mongodb://root:geheim@db1:27017,db2:27018/?authSource=admin';
 const serverError = (code: number) => new MongoServerError({ message: 'because', code });
 
+/** As the driver gives it when no server could be chosen for that reason. */
+function badCertificate(code: string): MongoServerSelectionError {
+  const inTls = Object.assign(new Error('not this one'), { code });
+  const error = new MongoNetworkError('not this one', { cause: inTls });
+  return new MongoServerSelectionError('not this one', { error } as TopologyDescription);
+}
+
 describe('the hosts of a MongoDB URL', () => {
   it.each([
     [URL, 'db1:27017,db2:27018'],
@@ -39,6 +46,20 @@ describe('a failure of MongoDB', () => {
     ],
     ['a broken connection', new MongoNetworkError('reset'), 'E_MONGO_UNREACHABLE', true],
     ['a slow connection', new MongoNetworkTimeoutError('slow'), 'E_MONGO_UNREACHABLE', true],
+    ['a certificate that has expired', badCertificate('CERT_HAS_EXPIRED'), 'E_MONGO_TLS', false],
+    [
+      'a certificate of another authority',
+      badCertificate('UNABLE_TO_VERIFY_LEAF_SIGNATURE'),
+      'E_MONGO_TLS',
+      false,
+    ],
+    [
+      'a certificate of another host',
+      badCertificate('ERR_TLS_CERT_ALTNAME_INVALID'),
+      'E_MONGO_TLS',
+      false,
+    ],
+    ['a refused connection', badCertificate('ECONNREFUSED'), 'E_MONGO_UNREACHABLE', true],
     ['a bug of ours', new TypeError('x is undefined'), 'E_INTERNAL', false],
     ['something thrown that is no error', 'text', 'E_INTERNAL', false],
   ])('by %s has a code of its own, a hint and no password', (_, cause, code, retryable) => {
