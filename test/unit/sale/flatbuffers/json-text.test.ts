@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parseFields, type SaleFields } from '../../../../src/sale/flatbuffers/fields.ts';
 import { jsonBytesMin, jsonText } from '../../../../src/sale/flatbuffers/json-text.ts';
 import { parseSale } from '../../../../src/sale/reference.ts';
-import { itemText } from '../../../parts/oracle.ts';
+import { itemText } from '../../../parts/item-text.ts';
 import { rules } from '../sales.ts';
 
 const FIELDS: SaleFields = {
