@@ -5,6 +5,9 @@ import type { Reporter, SerializedError, TestCase, TestModule } from 'vitest/nod
 import type { ScenarioResult } from './report.ts';
 import type { View } from './view.ts';
 
+/** Of the stack, as far as it is ours. */
+const FRAMES_MAX = 3;
+
 export class ChaosReporter implements Reporter {
   readonly results: ScenarioResult[] = [];
   /** What went wrong outside of any scenario. */
@@ -49,5 +52,7 @@ export class ChaosReporter implements Reporter {
 
 function textOf(error: SerializedError): string {
   const diff = typeof error.diff === 'string' ? `\n${error.diff}` : '';
-  return stripVTControlCharacters(`${error.message}${diff}`);
+  const where = (error.stack ?? '').split('\n').filter((line) => line.includes('/test/'));
+  const text = [`${error.message}${diff}`, ...where.slice(0, FRAMES_MAX)].join('\n');
+  return stripVTControlCharacters(text);
 }

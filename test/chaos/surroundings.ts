@@ -7,7 +7,7 @@ import type { Surroundings } from './report.ts';
 
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 const packageVersion = (folder: string): string =>
-  JSON.parse(read(join(folder, 'package.json'))).version;
+  JSON.parse(read(join(folder, 'package.json'))).version.replace(/^v/, '');
 
 /** The first thing like a version behind this text in this file. */
 function pinned(path: string, behind: RegExp): string {
@@ -25,7 +25,7 @@ export function surroundings(): Surroundings {
     versions: {
       vendaval: packageVersion('.'),
       Node: process.versions.node,
-      Kafka: pinned('test/parts/pom.xml', /<artifactId>kafka_2\.13<\/artifactId>/),
+      Kafka: pinned('test/parts/pom.xml', /<kafka\.version>/),
       SecantusDB: pinned('src/mongo/python-environment.ts', /SecantusDB/i),
       'mongodb driver': packageVersion('node_modules/mongodb'),
       'node-rdkafka': packageVersion('node_modules/node-rdkafka'),

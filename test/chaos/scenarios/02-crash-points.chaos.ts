@@ -93,6 +93,45 @@ async function crashes(step: Step, chaos: Chaos): Promise<void> {
   chaos.figure('wrong documents', 0);
 }
 
+const FAILING = ['before-letters', 'before-totals', 'after-totals', 'before-progress'];
+
+scenario(
+  {
+    row: 2,
+    title: 'an error of our own code in a checkpoint',
+    invariant: 'the engine stops and writes nothing later; the next one is exact',
+  },
+  async (chaos) => {
+    const runs = chaos.times(20, 4);
+    const scene = await chaos.scene({
+      rules: { maxCategories: WORKLOAD_CATEGORIES_MAX },
+      flags: { 'flush-interval': '50ms' },
+    });
+    const count = SALES_PER_LIFE * (runs + 1);
+    const spanMs = Math.ceil(count / SALES_PER_WINDOW) * 60_000;
+    const sales = makeSales({ seed: chaos.seed, count, spanMs });
+    const producer = new SteadyProducer(chaos, scene, sales, 60);
+    producer.start(60 / count);
+    await producer.finish();
+    await scene.drain();
+    for (let run = 0; run < runs; run++) {
+      const point = `${FAILING[run % FAILING.length]}:throw:${chaos.random.between(2, 3)}`;
+      const engine = scene.engine({}, armed(point));
+      await engine.says('lease-started');
+      producer.start(1);
+      expect(await engine.end()).toEqual({ code: 1, signal: null });
+      await producer.stop();
+      expect(engine.stderr).toMatch(/stopped before the last checkpoint held|made to fail at/);
+      chaos.progress(run + 1, runs);
+    }
+    expect(producer.sent).toBeLessThan(count);
+    await scene.drain();
+    await scene.expectExact({ mayRepeat: true });
+    chaos.figure('failed checkpoints', runs);
+    chaos.figure('wrong documents', 0);
+  },
+);
+
 /** At once, or while something is on its way; at one of the first passings. */
 function deadly(place: Place, step: Step, { random }: Chaos): string {
   // What a start finds to close comes before it has partitions.
