@@ -6,6 +6,9 @@ import { Worker } from 'node:worker_threads';
 import type { RegionLimits } from '../../src/state/layout.ts';
 import { CoordinatorRegion, createRegion, readSnapshot } from '../../src/state/partition-region.ts';
 
+/** Without any delta; a worker that waits for ever must not make this wait for ever. */
+const SILENCE_MS_MAX = 60_000;
+
 export interface HandOver {
   readonly limits: RegionLimits;
   readonly sales: number;
@@ -45,14 +48,19 @@ export async function handOver(what: HandOver): Promise<HandedOver> {
   });
   const exited = new Promise((resolve) => worker.once('exit', resolve));
   const result: HandedOver = { drains: 0, torn: 0, counted: 0, centavos: 0, elapsedMs: 0 };
+  let heardAtMs = performance.now();
   for (let seen = 0; seen < sales && failure === null; ) {
     const delta = region.frozen;
     if (!delta) {
+      if (performance.now() - heardAtMs > SILENCE_MS_MAX) {
+        failure = new Error(`no delta in ${SILENCE_MS_MAX} ms, ${seen} of ${sales} sales seen`);
+      }
       // Lets the worker's own events through.
       await new Promise((resolve) => setImmediate(resolve));
       continue;
     }
-    startMs ||= performance.now();
+    heardAtMs = performance.now();
+    startMs ||= heardAtMs;
     region.dictionary.readNew();
     const before = seen;
     seen = readSnapshot(delta).counted;
