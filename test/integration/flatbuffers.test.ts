@@ -17,7 +17,7 @@ const OTHERS: readonly string[] = ['valid', 'corrupt_batch', 'value_too_large'];
 
 test('a bad day in all formats at once comes out exact, and counting it again changes nothing', async (t) => {
   const scene = await Scene.make(t, { rules: { maxCategories: WORKLOAD_CATEGORIES_MAX } });
-  const records = inAllFormats(makeSales({ seed: SEED, count: 150_000 }), SEED);
+  const records = inAllFormats(makeSales({ seed: SEED, count: 60_000 }), SEED);
   await scene.produce(records);
 
   const first = await scene.drain();
@@ -30,7 +30,7 @@ test('a bad day in all formats at once comes out exact, and counting it again ch
   const reasons = new Set([...oracle.deadLetters.values()].map(({ reason }) => reason));
   expect([...reasons].sort()).toEqual(REASONS.filter((name) => !OTHERS.includes(name)).sort());
   const items = [...oracle.deadLetters.values()].filter(({ item }) => item !== null);
-  expect(items.length).toBeGreaterThan(500);
+  expect(items.length).toBeGreaterThan(200);
 
   const totals = scene.db.collection('faturamento_tempo_real');
   const before = await totals.find().sort({ _id: 1 }).toArray();

@@ -11,7 +11,7 @@ import { FlatReader, flatKindAt, KIND } from '../../src/sale/flatbuffers/reader.
 import { parseRecord, type SaleVerdict } from '../../src/sale/flatbuffers/reference.ts';
 import { KnownCategories } from '../../src/sale/known-categories.ts';
 import { REASON, REASONS } from '../../src/sale/reasons.ts';
-import { flatBatch } from '../parts/flat-sales.ts';
+import { flatBatch, flatSale } from '../parts/flat-sales.ts';
 import { REJECTED, VALID } from '../unit/sale/flatbuffers/values.ts';
 import { Categories } from './categories.ts';
 import { flatBytes } from './flat-generators.ts';
@@ -176,6 +176,20 @@ describe('the reader in place agrees with the plain one', { timeout: TIMEOUT_MS 
       });
       expect(actual).toEqual(expected);
     }
+  });
+
+  it('on batches of one layout with other texts in the same memory', () => {
+    const batch = (categoria: string) => flatBatch([{ categoria }, { categoria }, { categoria }]);
+    // Known first, so that what is remembered of a place is a category and not that there is none.
+    const known = ['Casa', 'Mesa'].map((categoria) => flatSale({ categoria }));
+    const values = [...known, batch('Casa'), batch('Mesa'), batch('Casa')];
+    const { actual, expected } = bothWays({
+      values,
+      limit: 9,
+      gaps: [Buffer.alloc(0)],
+      alone: true,
+    });
+    expect(actual).toEqual(expected);
   });
 
   it('on short sequences of whole, changed and hostile values', () => {

@@ -1,5 +1,5 @@
 /** FlatBuffers with what must be said about them: one table for both readers. */
-import { FLAT_TIME_MS, flatBatch, flatSale } from '../../../parts/flat-sales.ts';
+import { FLAT_TIME_MS, type FlatSpec, flatBatch, flatSale } from '../../../parts/flat-sales.ts';
 
 /** What a sale by default holds. */
 export const SALE = { categoria: 'Casa', valorCentavos: 129_999, eventMs: FLAT_TIME_MS };
@@ -114,14 +114,49 @@ const TABLE_LAST: [string, Buffer][] = [1, 4, 7, 8].map((less) => [
 
 /** The place in a batch of what `write` changes: its vector. */
 function batchWith(write: (bytes: Buffer, vendas: number) => void): Buffer {
-  const bytes = flatBatch([{}, { valorCentavos: 1n }]);
+  return batchOf([{}, { valorCentavos: 1n }], write);
+}
+
+function batchOf(specs: FlatSpec[], write: (bytes: Buffer, vendas: number) => void): Buffer {
+  const bytes = flatBatch(specs, false);
   const table = bytes.readInt32LE(0);
   const field = table + bytes.readInt16LE(table - bytes.readInt32LE(table) + 4);
   write(bytes, field + bytes.readInt32LE(field));
   return bytes;
 }
 
+/** A vector behind everything else, whose only sale is a whole one and lies before it. */
+function saleBehind(): Buffer {
+  const batch = flatBatch([{}]);
+  const table = batch.readInt32LE(0);
+  const field = table + batch.readInt16LE(table - batch.readInt32LE(table) + 4);
+  const vendas = field + batch.readInt32LE(field);
+  const sale = vendas + 4 + batch.readInt32LE(vendas + 4);
+  const vector = Buffer.alloc(8);
+  vector.writeInt32LE(1, 0);
+  vector.writeInt32LE(sale - (batch.length + 4), 4);
+  batch.writeInt32LE(batch.length - field, field);
+  return Buffer.concat([batch, vector]);
+}
+
+/** Two sales, of which the second has its category at the first one's, which lies before it. */
+function categoryBehind(): Buffer {
+  return batchOf([{}, { valorCentavos: 1n }], (bytes, vendas) => {
+    const tables = [vendas + 4, vendas + 8].map((at) => at + bytes.readInt32LE(at));
+    // In memory the last sale of the builder's comes first; it shall be read first too.
+    const [far, near] = tables;
+    bytes.writeInt32LE(near - (vendas + 4), vendas + 4);
+    bytes.writeInt32LE(far - (vendas + 8), vendas + 8);
+    const field = (table: number) =>
+      table + bytes.readInt16LE(table - bytes.readInt32LE(table) + 6);
+    const text = field(near) + bytes.readInt32LE(field(near));
+    bytes.writeInt32LE(text - field(far), field(far));
+  });
+}
+
 const MALFORMED_BATCHES: [string, Buffer][] = [
+  ['a whole sale before its vector', saleBehind()],
+  ['a whole category before its sale', categoryBehind()],
   ['a batch of identifier only', flatBatch([{}]).subarray(0, 8)],
   ['a batch without its last quarter', flatBatch([{}, {}]).subarray(0, 120)],
   ['a count past the end', batchWith((b, vendas) => b.writeInt32LE(1_000_000, vendas))],
