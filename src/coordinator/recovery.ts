@@ -25,7 +25,8 @@ export interface RecoverySources {
 /**
  * Reads the partition's progress, making it if there is none, and then its registers: in this
  * order and in one causally consistent session of majority reads, so that the registers are never
- * older than the progress.
+ * older than the progress, and after a write of the session's, so that neither is stale: records
+ * that another owner has counted since may be deleted by now.
  *
  * @param earliestOffset where a partition without a document starts
  */
@@ -38,6 +39,7 @@ export async function recoverPartition(
 ): Promise<RecoveredPartition> {
   const session = sources.client.startSession({ causalConsistency: true });
   try {
+    await sources.progress.announce(partition, session);
     let progress = await sources.progress.read(partition, session);
     if (!progress) {
       const start = await earliestOffset();

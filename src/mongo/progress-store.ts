@@ -143,6 +143,19 @@ export class ProgressStore {
     }
   }
 
+  /**
+   * Says who counts the partition from now on. The majority must acknowledge it, which an old primary
+   * that does not know of its successor cannot get: what the session reads next is no older. (A write
+   * that changes nothing would not do: it waits for nothing new.)
+   */
+  async announce(partition: number, session: ClientSession): Promise<void> {
+    await this.#collection.updateOne(
+      { _id: this.#id(partition) },
+      { $set: { dono: this.#owner }, $currentDate: { atualizado_em: true } },
+      { session },
+    );
+  }
+
   async read(partition: number, session?: ClientSession): Promise<Progress | null> {
     const document = await this.#collection.findOne(
       { _id: this.#id(partition) },

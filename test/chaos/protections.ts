@@ -150,7 +150,7 @@ export const PROTECTIONS: readonly Protection[] = [
       ),
     ],
     shownBy: { row: 4, title: 'a takeover that stands still', failsWith: DIFFERS },
-    simulated: { seedsMax: 3000, breaks: /^registers are true/ },
+    simulated: { seedsMax: 10_000, breaks: /^registers are true/ },
   },
   {
     name: 'majority reads',
@@ -172,6 +172,11 @@ export const PROTECTIONS: readonly Protection[] = [
       seedsMax: 10_000,
       breaks: /^(registers are true|progress is|engines end for no false reason)/,
     },
+  },
+  {
+    name: 'a recovery reads what is newest',
+    changes: [change(RECOVERY, 'await sources.progress.announce(partition, session);', '')],
+    simulated: { seedsMax: 20_000, breaks: /^engines end for no false reason.*E_LOG_TRUNCATED/ },
   },
   {
     name: 'progress is made by insertion only',
