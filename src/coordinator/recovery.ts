@@ -39,7 +39,7 @@ export async function recoverPartition(
 ): Promise<RecoveredPartition> {
   const session = sources.client.startSession({ causalConsistency: true });
   try {
-    await sources.progress.announce(partition, session);
+    await sources.progress.announce(partition, topicId, session);
     let progress = await sources.progress.read(partition, session);
     if (!progress) {
       const start = await earliestOffset();

@@ -144,13 +144,15 @@ export class ProgressStore {
   }
 
   /**
-   * Says who counts the partition from now on. The majority must acknowledge it, which an old primary
-   * that does not know of its successor cannot get: what the session reads next is no older. (A write
-   * that changes nothing would not do: it waits for nothing new.)
+   * Says who counts the partition from now on, unless it was counted under another topic id. The
+   * majority must acknowledge it, which an old primary that does not know of its successor cannot
+   * get: what the session reads next is no older. (A write that changes nothing would not do: it
+   * waits for nothing new.)
    */
-  async announce(partition: number, session: ClientSession): Promise<void> {
+  async announce(partition: number, topicId: string, session: ClientSession): Promise<void> {
+    const sameTopic = topicId === NO_TOPIC_ID ? {} : { topico_id: { $in: [topicId, NO_TOPIC_ID] } };
     await this.#collection.updateOne(
-      { _id: this.#id(partition) },
+      { _id: this.#id(partition), ...sameTopic },
       { $set: { dono: this.#owner }, $currentDate: { atualizado_em: true } },
       { session },
     );
