@@ -114,6 +114,8 @@ const OUT_OF_RANGE = new Set([1, -140]);
 const AUTHORIZATION = 29;
 /** A bad message, and bad compression. */
 const CORRUPT_CODES = new Set([-199, -198, 2]);
+/** Of a codec that librdkafka was built without. It never gets past such a batch. */
+const NOT_IMPLEMENTED = -170;
 const CORRUPT = 'corrupt';
 
 function consume(
@@ -127,6 +129,7 @@ function consume(
       if (OUT_OF_RANGE.has(code)) reject(deletedMeanwhile(section));
       else if (section.isCorruptAtEnd && CORRUPT_CODES.has(code)) resolve(CORRUPT);
       else if (code === AUTHORIZATION) reject(forbidden(section, message));
+      else if (code === NOT_IMPLEMENTED) reject(codecMissing(section));
       // librdkafka goes on by itself; should it not, the silence is noticed.
       else resolve([]);
     });
@@ -171,6 +174,19 @@ function deletedMeanwhile({ topic, partition }: LogSection): VendavalError {
       code: 'E_VERIFY_DELETED',
       retryable: true,
       hint: 'Verify again: it starts with what is left then, and says what that is too short for.',
+    },
+  );
+}
+
+function codecMissing({ topic, partition }: LogSection): VendavalError {
+  return new VendavalError(
+    `partition ${partition} of ${topic} holds batches of a codec that librdkafka was built ` +
+      'without on this machine',
+    {
+      code: 'E_VERIFY_CODEC',
+      hint:
+        'zstd is there when its headers are as librdkafka is compiled: install libzstd-dev ' +
+        '(Fedora: libzstd-devel, Alpine: zstd-dev), then npm rebuild node-rdkafka.',
     },
   );
 }
