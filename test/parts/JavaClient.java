@@ -24,7 +24,8 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  * Kafka's own clients for tests, run from this file: java -cp (jars) JavaClient.java
  * produce|read brokers topic. Bytes are in base 64, and "-" is null; tabs stand between fields.
  *
- * <p>produce: each line of standard input is one record: codec, partition, timestamp, key, value.
+ * <p>produce: each line of standard input is one record: codec, partition, timestamp, key, value,
+ * and name and value of each header.
  * An empty line asks for all to be acknowledged, and then gets one line: how many there were.
  * "begin", "commit" or "abort" with the name of a transactional producer do that; "begin" has a
  * codec as well. A record whose codec is "in" and that name is of its open transaction.
@@ -70,12 +71,16 @@ public class JavaClient {
       }
       int partition = Integer.parseInt(fields[1]);
       long timestamp = Long.parseLong(fields[2]);
+      ProducerRecord<byte[], byte[]> record =
+          new ProducerRecord<>(topic, partition, timestamp, bytes(fields[3]), bytes(fields[4]));
+      for (int i = 5; i < fields.length; i += 2) {
+        String name = new String(bytes(fields[i]), StandardCharsets.UTF_8);
+        record.headers().add(name, bytes(fields[i + 1]));
+      }
       sent.add(
           producers
               .computeIfAbsent(fields[0], codec -> producer(config(brokers, codec)))
-              .send(
-                  new ProducerRecord<>(
-                      topic, partition, timestamp, bytes(fields[3]), bytes(fields[4]))));
+              .send(record));
     }
     for (KafkaProducer<byte[], byte[]> producer : producers.values()) producer.close();
   }

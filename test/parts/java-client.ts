@@ -78,13 +78,14 @@ export class JavaProducer {
   }
 
   /**
-   * Produces these, without their headers, and waits until all are acknowledged.
+   * Produces these, and waits until all are acknowledged.
    *
    * @param codec or `in NAME` for a record of that producer's open transaction
    */
   async produce(codec: string, records: readonly RecordToProduce[]): Promise<void> {
-    const lines = records.map(({ partition = 0, timestamp = Date.now(), key, value }) =>
-      [codec, partition, timestamp, encode(key), encode(value)].join('\t'),
+    const lines = records.map(
+      ({ partition = 0, timestamp = Date.now(), key, value, headers = [] }) =>
+        [codec, partition, timestamp, ...[key, value, ...headers.flat()].map(encode)].join('\t'),
     );
     this.#process.child.stdin!.write([...lines, ''].map((line) => `${line}\n`).join(''));
     const { value: count } = await this.#process.lines.next();

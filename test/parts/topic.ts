@@ -212,11 +212,21 @@ export async function produceRecords(
   }
 }
 
+/** Of a call that librdkafka answers with an error or none. */
+function called(call: (done: (error: rdkafka.LibrdKafkaError) => void) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    call((error) => (error ? reject(new Error(error.message)) : resolve()));
+  });
+}
+
 type DeliveryListener = (error: rdkafka.LibrdKafkaError, report: rdkafka.DeliveryReport) => void;
 
 export interface OpenProducer {
   /** Resolves when all are acknowledged; one call at a time. Headers are text. */
   produce(records: readonly RecordToProduce[]): Promise<Position[]>;
+  /** A transaction; only with a 'transactional.id'. */
+  begin(): Promise<void>;
+  finish(how: 'commit' | 'abort'): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -239,7 +249,16 @@ export async function openProducer(
   );
   await connect(producer as unknown as Client);
   producer.setPollInterval(POLL_MS);
+  if (config['transactional.id'] !== undefined) {
+    await called((done) => producer.initTransactions(LIMIT_MS, done));
+  }
   return {
+    begin: () => called((done) => producer.beginTransaction(done)),
+    finish: (how) =>
+      called((done) => {
+        if (how === 'commit') producer.commitTransaction(LIMIT_MS, done);
+        else producer.abortTransaction(LIMIT_MS, done);
+      }),
     async produce(records) {
       const positions: Position[] = new Array(records.length);
       let delivered: DeliveryListener | undefined;
