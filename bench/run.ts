@@ -1,131 +1,121 @@
 /**
- * `npm run bench`: the one place for figures. Micro cases and the whole job beside the usual Node
- * clients, in one run; writes bench/results/latest.md and .json. `-- --small` is quick and writes
- * nothing, `-- --micro` leaves the broker out, `-- --sales N` and `-- --rounds N` change the size.
+ * `npm run bench`: the one place for figures. Micro cases, the whole job beside the usual Node
+ * clients, and every format and codec; writes latest.json in bench/results, and from it latest.md
+ * and speed.svg.
+ *
+ *     --small        all of it, quick, and nothing is written
+ *     --only PART    micro, whole or formats; what is known of the other parts stays
+ *     --sales N, --rounds N
+ *     --render       measures nothing: Markdown and chart from the JSON
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { type EndToEndRow, endToEnd } from './end-to-end.ts';
+import { DATABASE_VERSION } from '../src/mongo/python-environment.ts';
+import { endToEnd } from './end-to-end.ts';
+import { formatsBench } from './formats.ts';
 import { compressionBench } from './micro/compression.ts';
 import { flatbuffersBench } from './micro/flatbuffers.ts';
-import { hotPathBench, type MicroRow } from './micro/hot-path.ts';
+import { hotPathBench } from './micro/hot-path.ts';
 import { scannerBench } from './micro/scanner.ts';
+import { chart } from './parts/chart.ts';
+import { SALES_PER_KAFKA_BATCH } from './parts/preload-plan.ts';
+import { markdown, type Results, thisMachine } from './parts/results.ts';
+import { BROKER_HEAP_MB, withServers } from './parts/rounds.ts';
+
+const PARTS = ['micro', 'whole', 'formats'] as const;
+const SIZES = {
+  full: { whole: { sales: 10_000_000, rounds: 3 }, formats: { sales: 24_000_000, rounds: 5 } },
+  small: { whole: { sales: 100_000, rounds: 1 }, formats: { sales: 60_000, rounds: 1 } },
+};
 
 const { values } = parseArgs({
   options: {
     small: { type: 'boolean', default: false },
-    micro: { type: 'boolean', default: false },
+    only: { type: 'string' },
     sales: { type: 'string' },
     rounds: { type: 'string' },
+    render: { type: 'boolean', default: false },
   },
 });
+const parts: readonly string[] = values.only === undefined ? PARTS : [values.only];
+if (!parts.every((part) => (PARTS as readonly string[]).includes(part))) {
+  throw new Error(`--only takes one of ${PARTS.join(', ')}`);
+}
+const folder = new URL('./results/', import.meta.url);
+const jsonFile = new URL('latest.json', folder);
 const isTerminal = process.stdout.isTTY === true;
-const step = (text: string) => {
+const onStep = (text: string) => {
   process.stderr.write(
     isTerminal ? `· ${text}\n` : `${JSON.stringify({ code: 'step', message: text })}\n`,
   );
 };
+const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
 
-const count = (value: number) => Math.round(value).toLocaleString('en-US');
-
-function median(list: readonly number[]): number {
-  const sorted = [...list].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-}
-
-/** "1,234" for one round, "1,234 (1,200 to 1,300)" for several. */
-function spread(list: readonly number[], show: (value: number) => string): string {
-  const middle = show(median(list));
-  return list.length === 1
-    ? middle
-    : `${middle} (${show(Math.min(...list))} to ${show(Math.max(...list))})`;
-}
-
-function microTable(rows: readonly MicroRow[]): string {
-  return [
-    '| on one core | sales/s | result |',
-    '|---|---:|---|',
-    ...rows.map((row) => `| ${row.name} | ${count(row.salesPerSecond)} | ${row.hash} |`),
-  ].join('\n');
-}
-
-function endToEndTable(rows: readonly EndToEndRow[]): string {
-  const engine = median(rows[0].salesPerSecond);
-  const seconds = (ms: number) => (ms / 1000).toFixed(1);
-  return [
-    '| system | sales/s, steady | engine is faster by | whole job, s | CPU, s | peak MB | result |',
-    '|---|---:|---:|---:|---:|---:|---|',
-    ...rows.map((row) =>
-      [
-        '',
-        row.system,
-        spread(row.salesPerSecond, count),
-        `${(engine / median(row.salesPerSecond)).toFixed(1)} x`,
-        spread(row.wholeMs, seconds),
-        spread(row.cpuMs, seconds),
-        spread(row.peakMb, count),
-        row.hash,
-        '',
-      ]
-        .join(' | ')
-        .trim(),
-    ),
-  ].join('\n');
-}
-
-const sales = Number(values.sales ?? (values.small ? 200_000 : 2_000_000));
-const rounds = Number(values.rounds ?? (values.small ? 1 : 3));
-const timeMs = values.small ? 150 : 1000;
-
-step('micro cases');
-const micro = [
-  ...(await hotPathBench({ timeMs })),
-  ...(await flatbuffersBench({ timeMs })),
-  ...(await compressionBench({ timeMs })),
-  ...(await scannerBench({ timeMs })),
-];
-const whole = values.micro ? [] : await endToEnd({ sales, rounds, onStep: step });
-
-const machine = {
-  cpu: cpus()[0].model.trim(),
-  cores: cpus().length,
-  memoryGb: Math.round(totalmem() / 2 ** 30),
-  node: process.version,
-  date: new Date().toISOString().slice(0, 10),
-};
-const text = [
-  '# Benchmark',
-  '',
-  `${machine.date}, Node ${machine.node}, ${machine.cores} cores of ${machine.cpu}, ` +
-    `${machine.memoryGb} GB; the broker and the database are on the same cores. Ratios within ` +
-    'this run are what counts; another machine gives other figures. Made by `npm run bench`.',
-  '',
-  ...(whole.length > 0
-    ? [
-        `## The whole job: ${count(sales)} sales, 3 partitions, ${rounds} round${rounds > 1 ? 's' : ''}`,
-        '',
-        'Steady is from the first record read to the last; the whole job is from the start of the ' +
-          'process to its end. Median (least to most). Every result is the same.',
-        '',
-        endToEndTable(whole),
-        '',
-      ]
-    : []),
-  '## Pieces',
-  '',
-  microTable(micro),
-  '',
-].join('\n');
-
-process.stdout.write(isTerminal ? text : `${JSON.stringify({ machine, sales, whole, micro })}\n`);
-if (!values.small && !values.micro) {
-  const folder = new URL('./results/', import.meta.url);
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(new URL('latest.md', folder), text);
-  writeFileSync(
-    new URL('latest.json', folder),
-    `${JSON.stringify({ machine, sales, rounds, whole, micro }, null, 2)}\n`,
+function settings(): string[] {
+  const { dependencies } = JSON.parse(read('../package.json'));
+  const { devDependencies } = JSON.parse(read('../package.json'));
+  const versions = ['kafkajs', 'node-rdkafka', '@platformatic/kafka'].map(
+    (name) => `${name} ${dependencies[name] ?? devDependencies[name]}`,
   );
+  const kafka = /<kafka.version>(.*)<\/kafka.version>/.exec(read('../test/parts/pom.xml'))?.[1];
+  return [
+    `Kafka ${kafka} with a heap of ${BROKER_HEAP_MB} MB`,
+    `SecantusDB ${DATABASE_VERSION}`,
+    `batches of ${SALES_PER_KAFKA_BATCH} sales`,
+    `the engine's defaults, fetches of 4 MiB`,
+    ...versions,
+  ];
+}
+
+async function microRows(): Promise<NonNullable<Results['micro']>['rows']> {
+  onStep('micro cases');
+  const options = values.small ? { timeMs: 50, sales: 30_000 } : { timeMs: 1000, sales: 300_000 };
+  return [
+    ...(await hotPathBench(options)),
+    ...(await flatbuffersBench(options)),
+    ...(await compressionBench(options)),
+    ...(await scannerBench(options)),
+  ];
+}
+
+async function measure(): Promise<Results> {
+  const machine = thisMachine();
+  const sizes = values.small ? SIZES.small : SIZES.full;
+  const sizeOf = (usual: { sales: number; rounds: number }) => ({
+    sales: Number(values.sales ?? usual.sales),
+    rounds: Number(values.rounds ?? usual.rounds),
+  });
+  const micro = parts.includes('micro') ? { micro: { machine, rows: await microRows() } } : {};
+  if (!parts.includes('whole') && !parts.includes('formats')) return micro;
+  return await withServers(onStep, async (servers) => {
+    const results: { -readonly [Key in keyof Results]: Results[Key] } = { ...micro };
+    if (parts.includes('whole')) {
+      const size = sizeOf(sizes.whole);
+      const rows = await endToEnd(servers, { ...size, onStep });
+      results.whole = { machine, ...size, settings: settings(), rows };
+    }
+    if (parts.includes('formats')) {
+      const size = sizeOf(sizes.formats);
+      const rows = await formatsBench(servers, { ...size, onStep });
+      results.formats = { machine, ...size, settings: settings().slice(0, 4), rows };
+    }
+    return results;
+  });
+}
+
+function publish(results: Results): void {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(jsonFile, `${JSON.stringify(results, null, 2)}\n`);
+  writeFileSync(new URL('latest.md', folder), markdown(results));
+  writeFileSync(new URL('speed.svg', folder), chart(results));
+}
+
+const known: Results =
+  existsSync(jsonFile) && !values.small ? JSON.parse(readFileSync(jsonFile, 'utf8')) : {};
+if (values.render) {
+  publish(known);
+} else {
+  const results = await measure();
+  process.stdout.write(isTerminal ? markdown(results) : `${JSON.stringify(results)}\n`);
+  if (!values.small) publish({ ...known, ...results });
 }

@@ -15,17 +15,16 @@ import { recordBatch } from '../../test/parts/record-batch-builder.ts';
 import { intoTable } from '../parts/into-table.ts';
 import { type Log, logOf, walk } from '../parts/log.ts';
 import { randomFrom, saleText } from '../parts/workload.ts';
-import type { MicroRow } from './hot-path.ts';
+import type { MicroOptions, MicroRow } from './hot-path.ts';
 
-const SALES = 300_000;
 const SALES_PER_BATCH = 1000;
 
-function batches(codec: number, compress: (records: Buffer) => Buffer): Log {
+function batches(sales: number, codec: number, compress: (records: Buffer) => Buffer): Log {
   const random = randomFrom(7);
   const list: Buffer[] = [];
-  for (let base = 0; base < SALES; base += SALES_PER_BATCH) {
+  for (let base = 0; base < sales; base += SALES_PER_BATCH) {
     const records = Array.from({ length: SALES_PER_BATCH }, (_, i) => ({
-      value: Buffer.from(saleText(random, base + i, SALES)),
+      value: Buffer.from(saleText(random, base + i, sales)),
     }));
     const timestampMs = Date.UTC(2024, 10, 29, 1);
     list.push(recordBatch({ baseOffset: base, records, timestampMs, codec, compress }));
@@ -63,7 +62,7 @@ function accumulate(log: Log, decompress: Decompress | null, out: UnpackedRecord
   });
 }
 
-export async function compressionBench({ timeMs }: { timeMs: number }): Promise<MicroRow[]> {
+export async function compressionBench({ timeMs, sales }: MicroOptions): Promise<MicroRow[]> {
   const zstd = await zstdWasm();
   const codecs: [name: string, codec: number, compress: (records: Buffer) => Buffer][] = [
     ['gzip', 1, (data) => gzipSync(data, { level: constants.Z_DEFAULT_LEVEL })],
@@ -75,11 +74,11 @@ export async function compressionBench({ timeMs }: { timeMs: number }): Promise<
   const bench = new Bench({ time: timeMs, warmupTime: timeMs / 4 });
   const add = (name: string, work: () => string) =>
     bench.add(name, () => void hashes.set(name, work()));
-  const plain = batches(0, (data) => data);
+  const plain = batches(sales, 0, (data) => data);
   const out = new UnpackedRecords();
   add('batches of 1,000 to table, plain', () => accumulate(plain, null, out));
   for (const [name, codec, compress] of codecs) {
-    const log = batches(codec, compress);
+    const log = batches(sales, codec, compress);
     const decompress = await loadCodec(codec);
     add(`${name} decompression`, () => unpackAll(log, decompress, out));
     add(`batches of 1,000 to table, ${name}`, () => accumulate(log, decompress, out));
@@ -87,6 +86,6 @@ export async function compressionBench({ timeMs }: { timeMs: number }): Promise<
   await bench.run();
   return bench.tasks.map(({ name, result }) => {
     if (result.state !== 'completed') throw new Error(`${name}: ${result.state}`);
-    return { name, salesPerSecond: (SALES * 1000) / result.latency.p50, hash: hashes.get(name)! };
+    return { name, salesPerSecond: (sales * 1000) / result.latency.p50, hash: hashes.get(name)! };
   });
 }

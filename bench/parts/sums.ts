@@ -17,6 +17,15 @@ export function addSale(sums: Sums, value: string): void {
   sum.centavos += Math.round(valor * 100);
 }
 
+export function merged(parts: readonly Sums[]): Sums {
+  const all: Sums = new Map();
+  for (const [key, { count, centavos }] of parts.flatMap((part) => [...part])) {
+    const sum = all.get(key) ?? { count: 0, centavos: 0 };
+    all.set(key, { count: sum.count + count, centavos: sum.centavos + centavos });
+  }
+  return all;
+}
+
 export function hashOf(sums: Sums): string {
   const lines = [...sums].map(([key, { count, centavos }]) => `${key}|${count}|${centavos}`).sort();
   return createHash('sha256').update(lines.join('\n')).digest('hex').slice(0, 16);

@@ -1,13 +1,10 @@
-/** The benchmark's sales: fixed seed, three partitions, in order of time but for a little jitter. */
-import kafkajs from 'kafkajs';
+/** The micro cases' sales: fixed seed, in order of time but for a little jitter. */
 import type { EncodableSale } from '../../src/sale/flatbuffers/encode.ts';
 
 export const CATEGORIES = ['Eletronicos', 'Livros', 'Casa', 'Gamer'];
-export const PARTITIONS = 3;
 const START_MS = Date.UTC(2024, 10, 29, 0, 0, 0);
 /** Event time that the whole topic covers. */
 const SPAN_MS = 20 * 60_000;
-const BATCH = 10_000;
 
 /** A small generator of our own, so that the sales never change with a library. */
 export function randomFrom(seed: number): () => number {
@@ -42,33 +39,4 @@ export function saleText(random: () => number, index: number, count: number): st
   const valor = (Number(valorCentavos) / 100).toFixed(2);
   const timestamp = new Date(Number(timestampMs)).toISOString().slice(0, 19);
   return `{"id_pedido": "${idPedido}", "categoria": "${categoria}", "valor": ${valor}, "timestamp": "${timestamp}"}`;
-}
-
-/** Writes `count` sales, uncompressed, acknowledged by all. */
-export async function preload(
-  brokers: string,
-  topic: string,
-  count: number,
-  onProgress: (sent: number) => void,
-): Promise<void> {
-  const kafka = new kafkajs.Kafka({ brokers: [brokers], logLevel: kafkajs.logLevel.ERROR });
-  const admin = kafka.admin();
-  await admin.connect();
-  await admin.createTopics({
-    topics: [{ topic, numPartitions: PARTITIONS, replicationFactor: 1 }],
-  });
-  await admin.disconnect();
-  const producer = kafka.producer();
-  await producer.connect();
-  const random = randomFrom(2024);
-  for (let start = 0; start < count; start += BATCH) {
-    const size = Math.min(BATCH, count - start);
-    const messages = Array.from({ length: size }, (_, i) => ({
-      partition: (start + i) % PARTITIONS,
-      value: saleText(random, start + i, count),
-    }));
-    await producer.send({ topic, messages, acks: -1 });
-    onProgress(start + size);
-  }
-  await producer.disconnect();
 }
