@@ -43,12 +43,12 @@ test('totals stay exact through leaders that die, with and without a replica nea
   const scene = await makeScene(t, cluster);
   const producer = new SteadyProducer(t, scene, makeSales({ seed: 74, count: 12_000 }));
   const engine = scene.engine({ rack: 'r3' });
-  producer.start(0.3);
+  producer.start(3600);
   await engine.says('replica', 'is read from broker 3');
   await producer.finish();
 
   // The leaders die; the replica becomes leader, and what was their follower serves on.
-  producer.start(0.3);
+  producer.start(3600);
   await cluster.end(2, 'SIGKILL');
   await expect.poll(() => leadersOf(scene), LIMIT).toEqual([3, 3, 3]);
   await producer.finish();
@@ -56,7 +56,7 @@ test('totals stay exact through leaders that die, with and without a replica nea
   await expect.poll(() => inSyncOf(scene), LIMIT).toEqual([2, 2, 2]);
 
   // Now the replica nearby dies, which is also the leader.
-  producer.start(0.4);
+  producer.start();
   await cluster.end(3, 'SIGKILL');
   await expect.poll(() => leadersOf(scene), LIMIT).toEqual([2, 2, 2]);
   await producer.finish();

@@ -36,7 +36,7 @@ test('ten times killed in the middle, the engine ends with the same documents', 
     const engine = scene.engine({ group });
     await engine.says('engine-started');
     sampler.watch(group);
-    producer.start(1 / (KILLS + 1));
+    producer.start(COUNT / (KILLS + 1));
     await engine.until(async () => (await scene.judged()) > before, 'it gets further');
     await sleep(random.between(0, KILL_DELAY_MS_MAX));
     await engine.kill('SIGKILL');
@@ -79,7 +79,7 @@ test('killed together with its database, which forgets what was under way, it en
     const before = await scene.judged();
     const engine = scene.engine({ group });
     await engine.says('engine-started');
-    producer.start(1 / (KILLS_WITH_DATABASE + 1));
+    producer.start(20_000 / (KILLS_WITH_DATABASE + 1));
     await engine.until(async () => (await scene.judged()) > before, 'it gets further');
     await sleep(random.between(0, KILL_DELAY_MS_MAX));
     const dead = database.kill('SIGKILL');

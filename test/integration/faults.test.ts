@@ -69,7 +69,7 @@ describe.concurrent('the database', () => {
     const scene = await Scene.make(t, { rules, mongoUrl: first.url });
     const producer = new SteadyProducer(t, scene, makeSales({ seed: 2, count: 15_000 }), 250);
     const engine = scene.engine();
-    producer.start(1);
+    producer.start();
     await engine.until(async () => (await scene.judged()) > 0, 'it gets going');
     await first.kill('SIGKILL');
     await engine.says('E_MONGO_UNREACHABLE', 'checkpoint attempt');

@@ -25,7 +25,7 @@ test('processes of one group share the partitions, come and go, and the document
   });
   const producer = new SteadyProducer(t, scene, makeSales({ seed: 11, count: COUNT }), 250);
   const sampler = new CommitSampler(t, scene);
-  producer.start(1);
+  producer.start();
   const shared = (a: EngineProcess, b: EngineProcess) => async () =>
     (await ownedBy(scene, a)).length > 0 && (await ownedBy(scene, b)).length > 0;
 

@@ -39,7 +39,7 @@ test('scraped during a run, metrics lie between the progress documents before an
   const { scene, url } = made;
   const engine = await made.engine();
   const producer = new SteadyProducer(t, scene, makeSales({ seed: 77, count: COUNT }), 250);
-  producer.start(1);
+  producer.start();
   await engine.until(async () => (await scene.judged()) > 0, 'it counts');
 
   let scrapes = 0;

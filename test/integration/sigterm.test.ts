@@ -18,7 +18,7 @@ test('SIGTERM at load ends with 0, all that was counted durable and committed, a
     const before = await scene.judged();
     const engine = scene.engine();
     await engine.says('engine-started');
-    producer.start(1 / (STOPS + 1));
+    producer.start(COUNT / (STOPS + 1));
     await engine.until(async () => (await scene.judged()) > before, 'it gets further');
     await sleep(random.between(0, 300));
     engine.signal('SIGTERM');

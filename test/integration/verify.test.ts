@@ -57,7 +57,7 @@ describe('totals that are right', () => {
   test('are found equal again and again beside an engine that keeps counting', async (t) => {
     const scene = await Scene.make(t, { rules, flags: { 'flush-interval': '20ms' } });
     const producer = new SteadyProducer(t, scene, makeSales({ seed: 32, count: 60_000 }), 200);
-    producer.start(1);
+    producer.start();
     const engine = scene.engine();
     await engine.until(async () => (await scene.judged()) > 0, 'it counts');
     const judged: number[] = [];

@@ -15,7 +15,7 @@ test('fifty viewers are all served the same, beside some that never read, and th
   const { scene, url } = made;
   const engine = await made.engine();
   const producer = new SteadyProducer(t, scene, makeSales({ seed: 17, count: 60_000 }), 1000);
-  producer.start(1);
+  producer.start();
   const open = (count: number, reads: boolean) =>
     Promise.all(Array.from({ length: count }, () => StreamViewer.open(url, { reads })));
   const [viewers, deaf] = [await open(VIEWERS, true), await open(DEAF, false)];

@@ -22,6 +22,9 @@ export const WORKLOAD_START_MS = TABLE_TIME_MS;
 /** How far an honest sale may lie behind the newest one; equal to the default delay. */
 const DISORDER_MS = 119_000;
 const DEFAULT_SPAN_MS = 20 * MINUTE_MS;
+const SILENT_MS = SILENT.endMs - SILENT.startMs;
+/** An order that is sent twice is one of the last so many. */
+const REMEMBERED = 20;
 /** What the workload's engines are given as --max-categories. */
 export const WORKLOAD_CATEGORIES_MAX = 10;
 
@@ -57,21 +60,48 @@ export interface WorkloadOptions {
 /** In the order in which they are to be produced. */
 export function makeSales(options: WorkloadOptions): RecordToProduce[] {
   const { seed, count, partitions = 3, spanMs = DEFAULT_SPAN_MS } = options;
+  const elapsedMs = (i: number) => Math.floor((i / count) * (spanMs - SILENT_MS));
+  const sales = workload(seed, partitions, elapsedMs);
+  return Array.from({ length: count }, () => sales.next().value);
+}
+
+export interface EndlessOptions {
+  readonly seed: number;
+  readonly partitions?: number;
+  /** Of event time. */
+  readonly perMinute: number;
+}
+
+/** The same without an end, for a load that lasts as long as the test that it is for. */
+export function endlessSales(options: EndlessOptions): Endless<RecordToProduce> {
+  const { seed, partitions = 3, perMinute } = options;
+  return workload(seed, partitions, (i) => Math.floor((i / perMinute) * MINUTE_MS));
+}
+
+export type Endless<T> = Generator<T, never, void>;
+
+/** @param elapsedMsAt event time since the start, but for the silent minutes, at each record */
+function* workload(
+  seed: number,
+  partitions: number,
+  elapsedMsAt: (i: number) => number,
+): Endless<RecordToProduce> {
   const random = seeded(seed);
-  const silentMs = SILENT.endMs - SILENT.startMs;
-  const records: RecordToProduce[] = [];
-  for (let i = 0; i < count; i++) {
-    const elapsedMs = Math.floor((i / count) * (spanMs - silentMs));
+  const lastSent: RecordToProduce[] = [];
+  for (let i = 0; ; i++) {
+    const elapsedMs = elapsedMsAt(i);
     const isBefore = WORKLOAD_START_MS + elapsedMs < SILENT.startMs;
-    const nowMs = WORKLOAD_START_MS + elapsedMs + (isBefore ? 0 : silentMs);
-    records.push({
-      ...record(random, nowMs, records),
+    const nowMs = WORKLOAD_START_MS + elapsedMs + (isBefore ? 0 : SILENT_MS);
+    const sent = {
+      ...record(random, nowMs, lastSent),
       partition: random.between(0, partitions - 1),
       timestamp: nowMs,
       ...trimmings(random),
-    });
+    };
+    lastSent.push(sent);
+    if (lastSent.length > REMEMBERED) lastSent.shift();
+    yield sent;
   }
-  return records;
 }
 
 /** Keys come again and again; headers are rare. */
@@ -92,7 +122,7 @@ const SENDABLE_VALID = VALID.filter(([, value]) => isSendable(value));
 function record(
   random: Random,
   nowMs: number,
-  sent: readonly RecordToProduce[],
+  lastSent: readonly RecordToProduce[],
 ): Pick<RecordToProduce, 'value'> {
   const kind = random.next();
   if (kind < 0.004) return { value: random.pick(SENDABLE_REJECTED)[2] };
@@ -101,7 +131,7 @@ function record(
   if (kind < 0.012) return { value: poison(random, nowMs) };
   if (kind < 0.03) return { value: sale(random, nowMs - random.between(10, 60) * MINUTE_MS) };
   // The same order sent twice is two sales: the engine counts records.
-  if (kind < 0.035 && sent.length > 0) return { value: random.pick(sent.slice(-20)).value };
+  if (kind < 0.035 && lastSent.length > 0) return { value: random.pick(lastSent).value };
   if (kind < 0.036) return { value: null };
   return { value: sale(random, honestTime(random, nowMs)) };
 }

@@ -13,35 +13,32 @@ const PAUSE_MS = 50;
 
 export class SteadyProducer {
   readonly #producer: Promise<OpenProducer>;
-  readonly #records: readonly RecordToProduce[];
+  readonly #records: Iterator<RecordToProduce>;
   readonly #pieceSize: number;
-  #next = 0;
+  #sent = 0;
   #isStopped = false;
   #running: Promise<void> = Promise.resolve();
 
-  constructor(test: Ending, scene: Scene, records: readonly RecordToProduce[], pieceSize = 1000) {
+  /** @param records may have no end */
+  constructor(test: Ending, scene: Scene, records: Iterable<RecordToProduce>, pieceSize = 1000) {
     test.onTestFinished(async () => {
       await this.stop().catch(() => {});
       await this.#producer.then((producer) => producer.close());
     });
     this.#producer = openProducer(scene.brokers, scene.topic);
-    this.#records = records;
+    this.#records = records[Symbol.iterator]();
     this.#pieceSize = pieceSize;
   }
 
   /** How many the broker has confirmed. */
   get sent(): number {
-    return this.#next;
+    return this.#sent;
   }
 
-  /** Sends the next `share` of all records in the background. */
-  start(share: number): void {
-    const until = Math.min(
-      this.#records.length,
-      this.#next + Math.ceil(this.#records.length * share),
-    );
+  /** Sends the next `count` records in the background; without a count, until it is stopped. */
+  start(count = Number.POSITIVE_INFINITY): void {
     this.#isStopped = false;
-    this.#running = this.#running.then(() => this.#send(until));
+    this.#running = this.#running.then(() => this.#send(count));
     // Told where it is awaited.
     this.#running.catch(() => {});
   }
@@ -51,12 +48,10 @@ export class SteadyProducer {
     return this.#running;
   }
 
-  /** Sends all that is left, at once. */
+  /** Sends all that is left, at once. There must be an end to it. */
   async sendRest(): Promise<void> {
     await this.stop();
-    const rest = this.#records.slice(this.#next);
-    await (await this.#producer).produce(rest);
-    this.#next += rest.length;
+    await this.#produce(Number.POSITIVE_INFINITY);
   }
 
   /** Ends after the present piece. */
@@ -65,13 +60,25 @@ export class SteadyProducer {
     return this.#running;
   }
 
-  async #send(until: number): Promise<void> {
-    const producer = await this.#producer;
-    while (this.#next < until && !this.#isStopped) {
-      const piece = this.#records.slice(this.#next, Math.min(until, this.#next + this.#pieceSize));
-      await producer.produce(piece);
-      this.#next += piece.length;
+  async #send(count: number): Promise<void> {
+    const until = this.#sent + count;
+    while (this.#sent < until && !this.#isStopped) {
+      const sent = await this.#produce(Math.min(until - this.#sent, this.#pieceSize));
+      if (sent === 0) return;
       await sleep(PAUSE_MS);
     }
+  }
+
+  /** @returns how many there were */
+  async #produce(countMax: number): Promise<number> {
+    const piece: RecordToProduce[] = [];
+    while (piece.length < countMax) {
+      const { done, value } = this.#records.next();
+      if (done) break;
+      piece.push(value);
+    }
+    if (piece.length > 0) await (await this.#producer).produce(piece);
+    this.#sent += piece.length;
+    return piece.length;
   }
 }

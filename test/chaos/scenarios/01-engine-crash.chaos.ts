@@ -2,12 +2,12 @@ import { expect } from 'vitest';
 import { sleep } from '../../../src/lib/clock.ts';
 import { findFreePort } from '../../../src/mongo/child-processes.ts';
 import { CommitSampler } from '../../parts/commit-sampler.ts';
-import { makeSales, WORKLOAD_CATEGORIES_MAX } from '../../parts/sales.ts';
+import { endlessSales, WORKLOAD_CATEGORIES_MAX } from '../../parts/sales.ts';
 import { SteadyProducer } from '../../parts/steady-producer.ts';
 import { percentile } from '../percentile.ts';
 import { scenario } from '../scenario.ts';
 
-const SALES_PER_LIFE = 5000;
+const SALES_PER_MINUTE = 5000;
 /** From its first checkpoint to its death: from the middle of one to several later. */
 const LIFE_MS_MAX = 600;
 /** The promise: p99 from the start of a process to its first checkpoint. */
@@ -22,7 +22,7 @@ scenario(
   async (chaos) => {
     const kills = chaos.times(100, 5);
     const scene = await chaos.scene({ rules: { maxCategories: WORKLOAD_CATEGORIES_MAX } });
-    const sales = makeSales({ seed: chaos.seed, count: SALES_PER_LIFE * (kills + 1) });
+    const sales = endlessSales({ seed: chaos.seed, perMinute: SALES_PER_MINUTE });
     const producer = new SteadyProducer(chaos, scene, sales, 250);
     const sampler = new CommitSampler(chaos, scene);
     const toJoinMs: number[] = [];
@@ -37,7 +37,7 @@ scenario(
       const engine = scene.engine({ http: `127.0.0.1:${port}` });
       await engine.says('engine-started');
       toJoinMs.push(performance.now() - startMs);
-      producer.start(1 / (kills + 1));
+      producer.start();
       await engine.says('lease-started');
       toLeaseMs.push(performance.now() - startMs);
       await engine.until(async () => (await scene.judged()) > before, 'it makes a checkpoint');
@@ -52,7 +52,6 @@ scenario(
       await producer.stop();
       chaos.progress(kill + 1, kills);
     }
-    await producer.sendRest();
     await scene.drain();
     await sampler.stop();
 

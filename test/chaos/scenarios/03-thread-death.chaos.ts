@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { CommitSampler } from '../../parts/commit-sampler.ts';
 import type { EngineProcess } from '../../parts/engine-process.ts';
-import { makeSales, WORKLOAD_CATEGORIES_MAX } from '../../parts/sales.ts';
+import { endlessSales, makeSales, WORKLOAD_CATEGORIES_MAX } from '../../parts/sales.ts';
 import { SteadyProducer } from '../../parts/steady-producer.ts';
 import { armed, passings } from '../fail-trace.ts';
 import { type Chaos, scenario } from '../scenario.ts';
@@ -13,7 +13,7 @@ const WAYS = {
 } as const;
 /** Each thread, and each one that replaces it, dies at this batch. */
 const BATCHES_OF_A_LIFE = 12;
-const SALES_PER_DEATH = 1200;
+const SALES_PER_MINUTE = 1200;
 
 for (const [way, what] of Object.entries(WAYS)) {
   scenario(
@@ -32,13 +32,13 @@ async function deaths(way: string, chaos: Chaos): Promise<void> {
     rules: { maxCategories: WORKLOAD_CATEGORIES_MAX },
     flags: { 'flush-interval': '20ms', threads: '2' },
   });
-  const sales = makeSales({ seed: chaos.seed, count: SALES_PER_DEATH * (wanted + 1) });
+  const sales = endlessSales({ seed: chaos.seed, perMinute: SALES_PER_MINUTE });
   const producer = new SteadyProducer(chaos, scene, sales, 60);
   const sampler = new CommitSampler(chaos, scene);
   const point = armed(`in-batch:${way}:${BATCHES_OF_A_LIFE}`);
   const detectionsMs: number[] = [];
   let stops = 0;
-  producer.start(1);
+  producer.start();
   while (detectionsMs.length < wanted) {
     const engine = scene.engine({}, point);
     await engine.until(

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { makeSales, WORKLOAD_CATEGORIES_MAX } from '../../parts/sales.ts';
+import { endlessSales, makeSales, WORKLOAD_CATEGORIES_MAX } from '../../parts/sales.ts';
 import type { Scene } from '../../parts/scene.ts';
 import { SteadyProducer } from '../../parts/steady-producer.ts';
 import { uniqueName } from '../../parts/topic.ts';
@@ -12,8 +12,7 @@ const HTTP = { http: '127.0.0.1:0' };
 /** Where the process stands still: with something in its hands that is old when it goes on. */
 const PLACES = ['in-totals', 'in-progress', 'before-letters', 'in-commit', 'in-freeze'];
 const PIECE = 600;
-/** The most that one life is sent before it stands still. */
-const SALES_PER_LIFE = 12_000;
+const SALES_PER_MINUTE = 600;
 
 scenario(
   {
@@ -24,11 +23,10 @@ scenario(
   async (chaos) => {
     const runs = chaos.times(10, 2);
     const scene = await chaos.scene({ rules, flags: { 'flush-interval': '50ms' } });
-    const count = SALES_PER_LIFE * runs;
-    const sales = makeSales({ seed: chaos.seed, count, spanMs: runs * 20 * 60_000 });
+    const sales = endlessSales({ seed: chaos.seed, perMinute: SALES_PER_MINUTE });
     const producer = new SteadyProducer(chaos, scene, sales, 100);
     const sendSome = () => {
-      producer.start(PIECE / count);
+      producer.start(PIECE);
       return producer.finish();
     };
     await sendSome();
@@ -38,7 +36,7 @@ scenario(
       const place = PLACES[run % PLACES.length];
       const zombie = scene.engine(HTTP, armed(`${place}:stop:${chaos.random.between(3, 5)}`));
       await zombie.says('live-page');
-      producer.start(1 / runs);
+      producer.start();
       await zombie.until(() => standsStill(zombie), `it stands still at ${place}`);
       await producer.stop();
 

@@ -4,14 +4,13 @@ import { sleep } from '../../../src/lib/clock.ts';
 import { CommitSampler } from '../../parts/commit-sampler.ts';
 import { BOTH_WAYS, type FaultProxy, type Message, type Verdict } from '../../parts/fault-proxy.ts';
 import { forReplies, KAFKA, KAFKA_API, MONGO } from '../../parts/proxied-requests.ts';
-import { makeSales, WORKLOAD_CATEGORIES_MAX } from '../../parts/sales.ts';
+import { endlessSales, WORKLOAD_CATEGORIES_MAX } from '../../parts/sales.ts';
 import type { Scene } from '../../parts/scene.ts';
 import { SteadyProducer } from '../../parts/steady-producer.ts';
 import { sceneBehindKafkaProxy, sceneBehindMongoProxy } from '../network.ts';
 import { type Chaos, scenario } from '../scenario.ts';
 
-const SALES_PER_FAULT = 3000;
-const SALES_PER_FAULT_SHORT = 1000;
+const SALES_PER_MINUTE = 1500;
 const options = { rules: { maxCategories: WORKLOAD_CATEGORIES_MAX } };
 
 interface Fault {
@@ -99,8 +98,8 @@ async function suffer(
   { scene, proxy }: { scene: Scene; proxy: FaultProxy },
   faults: readonly Fault[],
 ): Promise<void> {
-  const count = faults.length * chaos.times(SALES_PER_FAULT, SALES_PER_FAULT_SHORT);
-  const producer = new SteadyProducer(chaos, scene, makeSales({ seed: chaos.seed, count }), 100);
+  const sales = endlessSales({ seed: chaos.seed, perMinute: SALES_PER_MINUTE });
+  const producer = new SteadyProducer(chaos, scene, sales, 100);
   const sampler = new CommitSampler(chaos, scene);
   const engine = scene.engine();
   await engine.says('lease-started', 'partition 2');
@@ -108,7 +107,7 @@ async function suffer(
   for (const [i, { name, begin, lastsMs = LASTS_MS }] of faults.entries()) {
     const before = await scene.judged();
     const struckBefore = proxy.struck;
-    producer.start(1 / faults.length);
+    producer.start();
     await engine.until(async () => (await scene.judged()) > before, `it gets further: ${name}`);
     const sentBefore = producer.sent;
     await begin(proxy);
@@ -122,7 +121,7 @@ async function suffer(
     await engine.until(isBack, `it is back: ${name}`, RESUME_LIMIT_MS);
     resumedMs.push(performance.now() - healedMs);
     chaos.figure(`${name}: resumed in`, resumedMs[i] / 1000, 's');
-    await producer.finish();
+    await producer.stop();
     chaos.progress(i + 1, faults.length);
   }
   await scene.untilDrained(engine);

@@ -7,7 +7,7 @@ import { expect } from 'vitest';
 import { CommitSampler } from '../../parts/commit-sampler.ts';
 import type { Message, Verdict } from '../../parts/fault-proxy.ts';
 import { forReplies, MONGO } from '../../parts/proxied-requests.ts';
-import { makeSales, WORKLOAD_CATEGORIES_MAX } from '../../parts/sales.ts';
+import { endlessSales, WORKLOAD_CATEGORIES_MAX } from '../../parts/sales.ts';
 import { SteadyProducer } from '../../parts/steady-producer.ts';
 import { sceneBehindMongoProxy } from '../network.ts';
 import { scenario } from '../scenario.ts';
@@ -24,14 +24,14 @@ scenario(
       rules: { maxCategories: WORKLOAD_CATEGORIES_MAX },
       flags: { 'flush-interval': '20ms' },
     });
-    const sales = makeSales({ seed: chaos.seed, count: 500 * rounds });
+    const sales = endlessSales({ seed: chaos.seed, perMinute: 1500 });
     const producer = new SteadyProducer(chaos, scene, sales, 50);
     const sampler = new CommitSampler(chaos, scene);
     const engine = scene.engine();
     await engine.says('lease-started', 'partition 2');
     let lost = 0;
     let applied = 0;
-    producer.start(1);
+    producer.start();
     for (let round = 0; round < rounds; round++) {
       const before = await scene.judged();
       await engine.until(async () => (await scene.judged()) > before, 'it gets further');
@@ -48,7 +48,7 @@ scenario(
       chaos.progress(round + 1, rounds);
     }
     await proxy.heal();
-    await producer.sendRest();
+    await producer.stop();
     await scene.untilDrained(engine);
     engine.signal('SIGTERM');
     await engine.endsWell();

@@ -2,14 +2,14 @@
 import { expect } from 'vitest';
 import { sleep } from '../../../src/lib/clock.ts';
 import { forReplies, MONGO, type MongoRequest } from '../../parts/proxied-requests.ts';
-import { makeSales, WORKLOAD_CATEGORIES_MAX } from '../../parts/sales.ts';
+import { endlessSales, WORKLOAD_CATEGORIES_MAX } from '../../parts/sales.ts';
 import { SteadyProducer } from '../../parts/steady-producer.ts';
 import { committedOffsets } from '../../parts/topic.ts';
 import { CrashingDatabase } from '../crashing-database.ts';
 import { sceneBehindMongoProxy } from '../network.ts';
 import { scenario } from '../scenario.ts';
 
-const SALES_PER_CRASH = 3000;
+const SALES_PER_MINUTE = 1500;
 /** A bulk write takes the database some 20 to 60 ms. */
 const KILL_DELAY_MS_MAX = 60;
 
@@ -27,7 +27,7 @@ scenario(
       rules: { maxCategories: WORKLOAD_CATEGORIES_MAX },
       flags: { 'flush-interval': '20ms' },
     });
-    const sales = makeSales({ seed: chaos.seed, count: SALES_PER_CRASH * crashes });
+    const sales = endlessSales({ seed: chaos.seed, perMinute: SALES_PER_MINUTE });
     const producer = new SteadyProducer(chaos, scene, sales, 100);
     const engine = scene.engine();
     await engine.says('lease-started', 'partition 2');
@@ -38,7 +38,7 @@ scenario(
     let unanswered = 0;
     for (let crash = 0; crash < crashes; crash++) {
       const before = await scene.judged();
-      producer.start(1 / crashes);
+      producer.start();
       await engine.until(async () => (await scene.judged()) > before, 'it gets further');
       let asked = 0;
       let answered = 0;
@@ -68,7 +68,7 @@ scenario(
       const sent = producer.sent;
       await engine.until(async () => (await scene.judged()) >= sent, 'it goes on');
       resumedMs.push(performance.now() - restartedMs);
-      await producer.finish();
+      await producer.stop();
       chaos.progress(crash + 1, crashes);
     }
     await scene.untilDrained(engine);

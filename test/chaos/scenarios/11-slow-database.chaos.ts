@@ -41,7 +41,7 @@ scenario(
     const producer = new SteadyProducer(chaos, scene, records, PIECE);
     const engine = scene.engine();
     const memory = new MemorySampler(chaos, engine.pid);
-    producer.start(1);
+    producer.start();
     await engine.until(async () => (await scene.judged()) > 0, 'it gets going');
     const usualMb = memory.peakMb;
     proxy.rule = forReplies(

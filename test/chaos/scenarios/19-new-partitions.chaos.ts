@@ -28,7 +28,7 @@ scenario(
     const engines = [scene.engine(), scene.engine()];
     const first = { seed: chaos.seed, count: countEach, partitions: BEFORE };
     const old = new SteadyProducer(chaos, scene, makeSales(first), 100);
-    old.start(1);
+    old.start();
     await engines[0].until(async () => (await scene.judged()) > 0, 'they get going');
     const foundMs: number[] = [];
     let sent = countEach;

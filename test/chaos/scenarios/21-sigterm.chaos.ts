@@ -1,10 +1,9 @@
 import { expect } from 'vitest';
-import { makeSales, WORKLOAD_CATEGORIES_MAX } from '../../parts/sales.ts';
+import { endlessSales, WORKLOAD_CATEGORIES_MAX } from '../../parts/sales.ts';
 import { SteadyProducer } from '../../parts/steady-producer.ts';
 import { scenario } from '../scenario.ts';
 
-/** More than are sent before it has ended. */
-const SALES_PER_LIFE = 12_000;
+const SALES_PER_MINUTE = 12_000;
 
 scenario(
   {
@@ -15,7 +14,7 @@ scenario(
   async (chaos) => {
     const stops = chaos.times(50, 4);
     const scene = await chaos.scene({ rules: { maxCategories: WORKLOAD_CATEGORIES_MAX } });
-    const sales = makeSales({ seed: chaos.seed, count: SALES_PER_LIFE * stops });
+    const sales = endlessSales({ seed: chaos.seed, perMinute: SALES_PER_MINUTE });
     const producer = new SteadyProducer(chaos, scene, sales, 500);
     const drainsMs: number[] = [];
     let judged = 0;
@@ -24,7 +23,7 @@ scenario(
       const before = await scene.judged();
       const engine = scene.engine();
       await engine.says('lease-started');
-      producer.start(1 / stops);
+      producer.start();
       await engine.until(async () => (await scene.judged()) > before, 'it gets further');
       const sentMs = performance.now();
       engine.signal('SIGTERM');
