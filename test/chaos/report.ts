@@ -24,6 +24,7 @@ export interface ScenarioResult {
 }
 
 export interface Surroundings {
+  readonly commit: string;
   readonly date: string;
   readonly cpu: string;
   readonly cores: number;
@@ -92,10 +93,10 @@ export function markdown({ rows, canaries }: Report): string {
   ].join('\n');
 }
 
-function rowText({ row, scale, date, scenarios }: RowReport): string[] {
+function rowText({ row, scale, date, commit, scenarios }: RowReport): string[] {
   const title = scenarios[0]?.title ?? '';
   const short = scale === 'short' ? ', the short version' : '';
-  const lines = [`## ${row}: ${title}`, '', `${date}${short}.`, ''];
+  const lines = [`## ${row}: ${title}`, '', `${date}, commit ${commit}${short}.`, ''];
   for (const { title, invariant, seed, passed, failure, durationMs, figures } of scenarios) {
     const verdict = passed ? 'held' : '**FAILED**';
     lines.push(`**${title}**: ${invariant}: ${verdict}, in ${humanDurationMs(durationMs)}`, '');

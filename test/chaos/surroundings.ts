@@ -1,4 +1,5 @@
-/** Where a run was made: the machine, and the versions of what took part. */
+/** Where a run was made: the commit, the machine, and the versions of what took part. */
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -16,8 +17,20 @@ function pinned(path: string, behind: RegExp): string {
   return match[1];
 }
 
+/** What was run: a commit, and whether the files were as it has them. */
+function commit(): string {
+  const git = (...args: string[]) => execFileSync('git', args, { cwd: ROOT, encoding: 'utf8' });
+  try {
+    const isChanged = git('status', '--porcelain', '--', '.', ':!docs').trim() !== '';
+    return `${git('rev-parse', '--short=10', 'HEAD').trim()}${isChanged ? ', changed' : ''}`;
+  } catch {
+    return 'unknown, outside of a git repository';
+  }
+}
+
 export function surroundings(): Surroundings {
   return {
+    commit: commit(),
     date: new Date().toISOString().slice(0, 10),
     cpu: cpus()[0].model.trim(),
     cores: cpus().length,

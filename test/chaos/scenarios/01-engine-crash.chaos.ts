@@ -60,9 +60,17 @@ scenario(
     chaos.figure('kills', kills);
     chaos.figure('kills in the middle of work', unfinished);
     chaos.spread('start to first new checkpoint', recoveryMs, 'ms');
-    chaos.spread('of which to the open database and topic', toJoinMs.slice(1), 'ms');
-    chaos.spread('and from there to the first partition', since(toLeaseMs, toJoinMs), 'ms');
-    chaos.spread('and from there to the checkpoint', since(toCheckpointMs, toLeaseMs), 'ms');
+    const phases = {
+      'the process and its connections': toJoinMs.slice(1),
+      'taking over what the dead one left (two seconds of watching it)': since(toLeaseMs, toJoinMs),
+      'counting up to the checkpoint': since(toCheckpointMs, toLeaseMs),
+    };
+    for (const [phase, tookMs] of Object.entries(phases)) {
+      chaos.spread(`of which ${phase}`, tookMs, 'ms');
+    }
+    const [longest] = Object.entries(phases).sort(([, a], [, b]) => sum(b) - sum(a));
+    const share = (100 * sum(longest[1])) / sum(recoveryMs);
+    chaos.figure(`what dominates: ${longest[0]}`, share, '%');
     chaos.figure('events read again', replayed);
     await scene.expectExact({ mayRepeat: true });
     chaos.figure('wrong documents', 0);
@@ -72,6 +80,8 @@ scenario(
     if (!chaos.isShort) expect(percentile(recoveryMs, 0.99)).toBeLessThanOrEqual(RECOVERY_MS_MAX);
   },
 );
+
+const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
 
 const since = (later: readonly number[], earlier: readonly number[]) =>
   later.slice(1).map((ms, i) => ms - earlier[i + 1]);

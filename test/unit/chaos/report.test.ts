@@ -7,6 +7,7 @@ function row(number: number, date: string, passed = true): RowReport {
     row: number,
     scale: 'full',
     date,
+    commit: '0123456789',
     cpu: 'a processor',
     cores: 2,
     memoryGb: 24,
@@ -45,6 +46,7 @@ test('the report shows verdict, figures with units, seed and machine, and what f
     canaries: [],
   });
   expect(text).toContain('**fault 1**: exact: held, in 1 min 01 s');
+  expect(text).toContain('2024-11-29, commit 0123456789.');
   expect(text).toContain('| drain, p99 | 1,235 ms |');
   expect(text).toContain('Seed 42.');
   expect(text).toContain('**fault 2**: exact: **FAILED**');
