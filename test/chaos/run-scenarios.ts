@@ -7,6 +7,9 @@ import { ChaosReporter } from './reporter.ts';
 import type { ChaosSettings } from './scenario.ts';
 import type { View } from './view.ts';
 
+/** A full run is measured, so that it has the machine for itself; a short one mostly waits. */
+const SHORT_AT_ONCE = 3;
+
 export interface ScenarioRun extends ChaosSettings {
   readonly rows: readonly number[];
   /** Only scenarios whose title begins so. */
@@ -24,6 +27,7 @@ export async function runScenarios(run: ScenarioRun, view: View): Promise<ChaosR
     {
       config: join(import.meta.dirname, 'vitest.config.ts'),
       watch: false,
+      ...(isShort ? { fileParallelism: true, maxWorkers: SHORT_AT_ONCE } : {}),
       reporters: [reporter],
       provide: { chaos: { isShort, seed, engineMain } },
       ...(title === undefined ? {} : { testNamePattern: `^\\d+ ${title}` }),
