@@ -8,6 +8,7 @@ import { ROOT } from '../../scripts/build.ts';
 import { humanDurationMs } from '../../src/lib/units.ts';
 import type { Figure } from './scenario.ts';
 
+const HOUR_MS = 3_600_000;
 const JSON_FILE = join(ROOT, 'docs/faults-report.json');
 const MARKDOWN_FILE = join(ROOT, 'docs/FAULTS-REPORT.md');
 
@@ -87,10 +88,31 @@ export function markdown({ rows, canaries }: Report): string {
     'process of its own. Exact means that every document, progress document and dead letter equals',
     'what another client and another, plain implementation make of the topic, to the centavo.',
     '',
+    ...summaryText(rows),
     ...rows.flatMap(rowText),
     ...canariesText(canaries),
     ...surroundingsText([...rows, ...canaries]),
   ].join('\n');
+}
+
+function summaryText(rows: readonly RowReport[]): string[] {
+  const commits = [...new Set(rows.map(({ commit }) => commit))];
+  const scenarios = rows.flatMap(({ scenarios }) => scenarios);
+  const failed = scenarios.filter(({ passed }) => !passed).length;
+  const hours = scenarios.reduce((sum, { durationMs }) => sum + durationMs, 0) / HOUR_MS;
+  const where = commits.length === 1 ? `of commit ${commits[0]}` : 'of the commits named below';
+  return [
+    `${scenarios.length} scenarios of ${rows.length} rows ${where}, run one row at a time:`,
+    `${scenarios.length - failed} held, ${failed} failed, in ${hours.toFixed(1)} hours.`,
+    '',
+    '| row | scenario | what must hold | |',
+    '|---:|---|---|---|',
+    ...scenarios.map(
+      ({ row, title, invariant, passed }) =>
+        `| ${row} | ${title} | ${invariant} | ${passed ? 'held' : '**FAILED**'} |`,
+    ),
+    '',
+  ];
 }
 
 function rowText({ row, scale, date, commit, scenarios }: RowReport): string[] {
