@@ -1,29 +1,53 @@
 /**
- * npm run fuzz -- --cases 1000000 --seed 1: the engine's reading of responses under changed bytes
- * (test/parts/fuzz.ts). Ends with 1 when a case was wrong, and keeps its seed in
- * test/corpus/responses, which the tests replay. Run it under a memory cap to hold it to one:
- * node --max-old-space-size=256, and the peak of all memory is shown.
+ * npm run fuzz -- --cases 1000000 --seed 1: what the engine makes of changed responses, batches,
+ * values and bombs (test/parts/fuzz.ts). A case is wrong when its sums are, when it throws what is no
+ * reason, when it takes longer than a minute, or when the process's memory passes the cap with it:
+ * all of it (resident), by the kernel's own high-water mark, read after each case. Ends with 1 then,
+ * and keeps the seed in test/corpus/responses, which the tests replay.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { Worker } from 'node:worker_threads';
 import { fuzzCase } from '../test/parts/fuzz.ts';
 
 const CORPUS = new URL('../test/corpus/responses/seeds.json', import.meta.url);
 const TOLD_EACH = 50_000;
 const FAILURES_MAX = 20;
+const CASE_MS_MAX = 60_000;
 
 const { values } = parseArgs({
   options: {
     cases: { type: 'string', default: '100000' },
     seed: { type: 'string', default: '1' },
+    'memory-mb': { type: 'string', default: '1024' },
   },
 });
 const cases = Number(values.cases);
 const first = Number(values.seed);
-if (!Number.isSafeInteger(cases) || !Number.isSafeInteger(first) || cases < 1) {
-  console.error('error: --cases and --seed take whole numbers');
+const capMb = Number(values['memory-mb']);
+if (![cases, first, capMb].every(Number.isSafeInteger) || cases < 1 || capMb < 1) {
+  console.error('error: --cases, --seed and --memory-mb take whole numbers');
   process.exit(2);
 }
+
+/** Which case is under way, counted from the first; a case that hangs leaves it where it is. */
+const underWay = new Int32Array(new SharedArrayBuffer(4));
+const WATCHDOG = `
+const { workerData: { underWay, first, limitMs } } = require('node:worker_threads');
+let seen = -1;
+setInterval(() => {
+  const now = Atomics.load(underWay, 0);
+  if (now !== seen) { seen = now; return; }
+  require('node:fs').writeSync(2, 'wrong: seed ' + (first + now) + ': it hangs\\n');
+  process.kill(process.pid, 'SIGKILL');
+}, limitMs);
+`;
+const watchdog = new Worker(WATCHDOG, {
+  eval: true,
+  workerData: { underWay, first, limitMs: CASE_MS_MAX },
+});
+
+const peakMb = () => process.resourceUsage().maxRSS / 1024;
 
 const outcomes: Record<string, number> = {};
 const wrong: number[] = [];
@@ -31,9 +55,11 @@ let slowestMs = 0;
 let slowestSeed = first;
 const startMs = performance.now();
 for (let seed = first; seed < first + cases && wrong.length < FAILURES_MAX; seed++) {
+  Atomics.store(underWay, 0, seed - first);
   const caseMs = performance.now();
   try {
     const outcome = fuzzCase(seed);
+    if (peakMb() > capMb) throw new Error(`${Math.round(peakMb())} MB, more than ${capMb}`);
     outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
   } catch (error) {
     wrong.push(seed);
@@ -44,15 +70,17 @@ for (let seed = first; seed < first + cases && wrong.length < FAILURES_MAX; seed
   const done = seed - first + 1;
   if (done % TOLD_EACH === 0) console.error(`${done} of ${cases} cases, ${wrong.length} wrong`);
 }
+await watchdog.terminate();
 const seconds = (performance.now() - startMs) / 1000;
-const peakMb = process.resourceUsage().maxRSS / 1024;
 console.log(
   JSON.stringify(
     {
       cases: Object.values(outcomes).reduce((sum, count) => sum + count, 0) + wrong.length,
       wrong: wrong.length,
       seconds: Math.round(seconds),
-      peakMemoryMb: Math.round(peakMb),
+      cpuSeconds: Math.round(process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6),
+      peakMemoryMb: Math.round(peakMb()),
+      memoryCapMb: capMb,
       slowestCase: { seed: slowestSeed, ms: Math.round(slowestMs) },
       outcomes: Object.fromEntries(Object.entries(outcomes).sort()),
     },

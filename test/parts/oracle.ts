@@ -7,7 +7,7 @@
  */
 import { parseRecord, type SaleVerdict } from '../../src/sale/flatbuffers/reference.ts';
 import { itemText } from './item-text.ts';
-import { type RecordRead, readTopic } from './topic.ts';
+import type { RecordRead } from './topic.ts';
 
 /** What verdicts depend on; the defaults are the engine's. */
 export interface OracleRules {
@@ -179,14 +179,6 @@ function salesOf(record: RecordRead, { timeZone }: OracleRules): SaleOfRecord[] 
     sale: verdict,
     value: Buffer.from(itemText(fields)),
   }));
-}
-
-export async function readOracle(
-  brokers: string,
-  topic: string,
-  rules: Partial<OracleRules> = {},
-): Promise<Oracle> {
-  return judgeAll(await readTopic(brokers, topic), topic, { ...DEFAULT_RULES, ...rules });
 }
 
 /** Counted and rejected over all partitions; each sale of a batch by itself. */

@@ -6,12 +6,13 @@ import { type Db, MongoClient } from 'mongodb';
 import { inject } from 'vitest';
 import { type Ending, EngineProcess, type RunOptions } from './engine-process.ts';
 import { type ExactOptions, expectExact } from './exact.ts';
-import { DEFAULT_RULES, type Oracle, type OracleRules, readOracle } from './oracle.ts';
+import { DEFAULT_RULES, judgeAll, type Oracle, type OracleRules } from './oracle.ts';
 import {
   createTopic,
   offsetRanges,
   produceRecords,
   type RecordToProduce,
+  readTopic,
   uniqueName,
 } from './topic.ts';
 
@@ -121,8 +122,8 @@ export class Scene {
     return produceRecords(this.brokers, this.topic, records, config);
   }
 
-  oracle(): Promise<Oracle> {
-    return readOracle(this.brokers, this.topic, this.rules);
+  async oracle(): Promise<Oracle> {
+    return judgeAll(await readTopic(this.brokers, this.topic), this.topic, this.rules);
   }
 
   /** Every document, progress document and dead letter equals the oracle. */

@@ -1,12 +1,18 @@
-/** Fetch responses changed at every level: see test/parts/fuzz.ts. `npm run fuzz` does many more. */
+/**
+ * Fetch responses, batches and values changed at every level, and decompression bombs: see
+ * test/parts/fuzz.ts. `npm run fuzz` does many more.
+ */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { fuzzCase } from '../parts/fuzz.ts';
+import { bombCase } from '../parts/fuzz-bombs.ts';
+import { seeded } from '../parts/random.ts';
 
-const CASES = 3000;
+const CASES = 4000;
+const BOMBS = 60;
 const CORPUS = new URL('../corpus/responses/seeds.json', import.meta.url);
 
-test('a changed response is an error with its reason, or gives the right sums', () => {
+test('what was changed is an error with its reason, or gives the right sums', () => {
   const outcomes = new Set<string>();
   for (let seed = 1; seed <= CASES; seed++) outcomes.add(fuzzCase(seed));
   // Every level is reached, with and without harm.
@@ -14,11 +20,21 @@ test('a changed response is an error with its reason, or gives the right sums', 
     const found = [...outcomes].filter((outcome) => outcome.startsWith(level));
     expect(found.length, level).toBeGreaterThan(1);
   }
+  expect(outcomes).toContain('values right');
+}, 120_000);
+
+test('a bomb is an error up to where it was counted, or one record that is too large', () => {
+  const outcomes = new Set<string>();
+  for (let seed = 1; seed <= BOMBS; seed++) outcomes.add(bombCase(seeded(seed).next));
+  expect([...outcomes].sort()).toEqual([
+    ...['bomb E_BATCH_TOO_LARGE', 'bomb right'],
+    ...['claim E_BATCH_TOO_LARGE', 'claim E_CORRUPT_BATCH'],
+  ]);
 }, 120_000);
 
 test.each(JSON.parse(readFileSync(CORPUS, 'utf8')).seeds as number[])(
   'the kept case %i still holds',
   (seed) => {
-    expect(fuzzCase(seed)).toMatch(/^\w+ (right|E_[A-Z_]+)$/);
+    expect(fuzzCase(seed)).toMatch(/^\w+ (right|none|E_[A-Z_]+)$/);
   },
 );
