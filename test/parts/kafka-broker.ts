@@ -15,7 +15,7 @@ import { kafkaClassPath } from './kafka-jars.ts';
 import { kafkaClient } from './topic.ts';
 
 const FORMAT_LIMIT_MS = 60_000;
-const START_LIMIT_MS = 90_000;
+export const START_LIMIT_MS = 90_000;
 const METADATA_POLL_MS = 50;
 const SHOWN_LOG_LINES = 30;
 const PORT_TRIES = 3;
