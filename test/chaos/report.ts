@@ -102,8 +102,9 @@ function summaryText(rows: readonly RowReport[]): string[] {
   const hours = scenarios.reduce((sum, { durationMs }) => sum + durationMs, 0) / HOUR_MS;
   const where = commits.length === 1 ? `of commit ${commits[0]}` : 'of the commits named below';
   return [
-    `${scenarios.length} scenarios of ${rows.length} rows ${where}, run one row at a time:`,
-    `${scenarios.length - failed} held, ${failed} failed, in ${hours.toFixed(1)} hours.`,
+    `${scenarios.length} scenarios of ${rows.length} rows ${where}:`,
+    `${scenarios.length - failed} held, ${failed} failed, in ${hours.toFixed(1)} hours. Where the machine had other work too, or`,
+    'other rows beside it, times are longer for it, never shorter.',
     '',
     '| row | scenario | what must hold | |',
     '|---:|---|---|---|',
