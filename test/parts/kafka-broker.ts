@@ -14,8 +14,8 @@ import { findFreePort, runToEnd, ServerProcess } from '../../src/mongo/child-pro
 import { kafkaClassPath } from './kafka-jars.ts';
 import { kafkaClient } from './topic.ts';
 
-const FORMAT_LIMIT_MS = 60_000;
-export const START_LIMIT_MS = 90_000;
+const FORMAT_LIMIT_MS = 180_000;
+export const START_LIMIT_MS = 300_000;
 const METADATA_POLL_MS = 50;
 const SHOWN_LOG_LINES = 30;
 const PORT_TRIES = 3;
