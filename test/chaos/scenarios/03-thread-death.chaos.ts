@@ -14,6 +14,8 @@ const WAYS = {
 /** Each thread, and each one that replaces it, dies at this batch. */
 const BATCHES_OF_A_LIFE = 12;
 const THREADS = 2;
+/** Twenty threads that fill their memory first, on a machine that has other work. */
+const DEATHS_LIMIT_MS = 15 * 60_000;
 const SALES_PER_MINUTE = 1200;
 
 for (const [way, what] of Object.entries(WAYS)) {
@@ -50,6 +52,7 @@ async function deaths(way: string, chaos: Chaos): Promise<void> {
     await engine.until(
       () => engine.hasExited || died(engine).length >= deathsMax,
       'its threads die',
+      DEATHS_LIMIT_MS,
     );
     // A thread without memory may take the process along, which is as well.
     if (engine.hasExited) {
