@@ -26,6 +26,8 @@ export interface ScenarioResult {
 
 export interface Surroundings {
   readonly commit: string;
+  /** Git's hash of src: commits with the same one have the same engine. */
+  readonly source: string;
   readonly date: string;
   readonly cpu: string;
   readonly cores: number;
@@ -96,15 +98,15 @@ export function markdown({ rows, canaries }: Report): string {
 }
 
 function summaryText(rows: readonly RowReport[]): string[] {
-  const commits = [...new Set(rows.map(({ commit }) => commit))];
+  const commits = [...new Set(rows.map(({ commit }) => commit))].join(', ');
+  const sources = [...new Set(rows.map(({ source }) => source))].join(', ');
   const scenarios = rows.flatMap(({ scenarios }) => scenarios);
   const failed = scenarios.filter(({ passed }) => !passed).length;
   const hours = scenarios.reduce((sum, { durationMs }) => sum + durationMs, 0) / HOUR_MS;
-  const where = commits.length === 1 ? `of commit ${commits[0]}` : 'of the commits named below';
   return [
-    `${scenarios.length} scenarios of ${rows.length} rows ${where}:`,
-    `${scenarios.length - failed} held, ${failed} failed, in ${hours.toFixed(1)} hours. Where the machine had other work too, or`,
-    'other rows beside it, times are longer for it, never shorter.',
+    `${scenarios.length} scenarios of ${rows.length} rows, ${hours.toFixed(1)} hours: ${scenarios.length - failed} held, ${failed} failed.`,
+    `The engine is that of \`src\` ${sources} (\`git rev-parse HEAD:src\`), at commit ${commits}.`,
+    'Where the machine had other work, or rows ran side by side, times are longer for it, not shorter.',
     '',
     '| row | scenario | what must hold | |',
     '|---:|---|---|---|',

@@ -17,20 +17,22 @@ function pinned(path: string, behind: RegExp): string {
   return match[1];
 }
 
-/** What was run: a commit, and whether the files were as it has them. */
-function commit(): string {
-  const git = (...args: string[]) => execFileSync('git', args, { cwd: ROOT, encoding: 'utf8' });
+/** What was run: a commit and its src, and whether the files were as it has them. */
+function whatWasRun(): Pick<Surroundings, 'commit' | 'source'> {
+  const git = (...args: string[]) =>
+    execFileSync('git', args, { cwd: ROOT, encoding: 'utf8' }).trim();
   try {
-    const isChanged = git('status', '--porcelain', '--', '.', ':!docs').trim() !== '';
-    return `${git('rev-parse', '--short=10', 'HEAD').trim()}${isChanged ? ', changed' : ''}`;
+    const isChanged = git('status', '--porcelain', '--', '.', ':!docs') !== '';
+    const [commit, source] = git('rev-parse', '--short=10', 'HEAD', 'HEAD:src').split('\n');
+    return { commit: `${commit}${isChanged ? ', changed' : ''}`, source };
   } catch {
-    return 'unknown, outside of a git repository';
+    return { commit: 'unknown', source: 'unknown' };
   }
 }
 
 export function surroundings(): Surroundings {
   return {
-    commit: commit(),
+    ...whatWasRun(),
     date: new Date().toISOString().slice(0, 10),
     cpu: cpus()[0].model.trim(),
     cores: cpus().length,

@@ -8,6 +8,7 @@ function row(number: number, date: string, passed = true): RowReport {
     scale: 'full',
     date,
     commit: '0123456789',
+    source: 'abcdef0123',
     cpu: 'a processor',
     cores: 2,
     memoryGb: 24,
@@ -46,7 +47,8 @@ test('the report shows verdict, figures with units, seed and machine, and what f
     canaries: [],
   });
   expect(text).toContain('**fault 1**: exact: held, in 1 min 01 s');
-  expect(text).toContain('2 scenarios of 2 rows of commit 0123456789');
+  expect(text).toContain('2 scenarios of 2 rows, ');
+  expect(text).toContain('`src` abcdef0123');
   expect(text).toContain('1 held, 1 failed');
   expect(text).toContain('2024-11-29, commit 0123456789.');
   expect(text).toContain('| drain, p99 | 1,235 ms |');
