@@ -24,7 +24,7 @@ import { BROKER_HEAP_MB, withServers } from './parts/rounds.ts';
 
 const PARTS = ['micro', 'whole', 'formats'] as const;
 const SIZES = {
-  full: { whole: { sales: 10_000_000, rounds: 3 }, formats: { sales: 24_000_000, rounds: 5 } },
+  full: { whole: { sales: 10_000_000, rounds: 3 }, formats: { sales: 24_000_000, rounds: 3 } },
   small: { whole: { sales: 100_000, rounds: 1 }, formats: { sales: 60_000, rounds: 1 } },
 };
 
@@ -52,10 +52,9 @@ const onStep = (text: string) => {
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
 
 function settings(): string[] {
-  const { dependencies } = JSON.parse(read('../package.json'));
-  const { devDependencies } = JSON.parse(read('../package.json'));
+  const { packages } = JSON.parse(read('../package-lock.json'));
   const versions = ['kafkajs', 'node-rdkafka', '@platformatic/kafka'].map(
-    (name) => `${name} ${dependencies[name] ?? devDependencies[name]}`,
+    (name) => `${name} ${packages[`node_modules/${name}`].version}`,
   );
   const kafka = /<kafka.version>(.*)<\/kafka.version>/.exec(read('../test/parts/pom.xml'))?.[1];
   return [

@@ -37,10 +37,13 @@ function groupsOf({ whole, formats }: Results): Group[] {
     const bars = formats.rows.map(({ format, codec, reader, salesPerRecord, salesPerSecond }) => {
       const form = salesPerRecord === 1 ? format : `${format} of ${salesPerRecord}`;
       const isCeiling = reader !== 'engine';
-      const label = `${form}, ${codec}${isCeiling ? ': fetch loop, nothing counted' : ''}`;
+      const label = `${form}, ${codec}${isCeiling ? ': fetch loop' : ''}`;
       return { label, rate: median(salesPerSecond), isCeiling };
     });
-    groups.push({ title: `${count(formats.sales)} sales by format, sales a second`, bars });
+    groups.push({
+      title: `${count(formats.sales)} sales by format, sales a second (pale: nothing counted)`,
+      bars,
+    });
   }
   return groups;
 }
