@@ -109,12 +109,12 @@ function publish(results: Results): void {
   writeFileSync(new URL('speed.svg', folder), chart(results));
 }
 
-const known: Results =
-  existsSync(jsonFile) && !values.small ? JSON.parse(readFileSync(jsonFile, 'utf8')) : {};
+const published = (): Results =>
+  existsSync(jsonFile) ? JSON.parse(readFileSync(jsonFile, 'utf8')) : {};
 if (values.render) {
-  publish(known);
+  publish(published());
 } else {
   const results = await measure();
   process.stdout.write(isTerminal ? markdown(results) : `${JSON.stringify(results)}\n`);
-  if (!values.small) publish({ ...known, ...results });
+  if (!values.small) publish({ ...published(), ...results });
 }

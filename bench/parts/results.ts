@@ -77,7 +77,7 @@ function wholeText({ machine, rows, sales, rounds, settings }: NonNullable<Resul
     '',
     `${machineText(machine)} ${settings.join('; ')}. Steady is from the first record read to the ` +
       'last; the whole job is from the start of the process to its end. Median (least to most). ' +
-      'Every result is the same as what was written.',
+      'All came to the same sums.',
     '',
     '| system | sales/s, steady | engine is faster by | whole job, s | CPU, s | peak MB |',
     '|---|---:|---:|---:|---:|---:|',
