@@ -23,8 +23,9 @@ function whatWasRun(): Pick<Surroundings, 'commit' | 'source'> {
     execFileSync('git', args, { cwd: ROOT, encoding: 'utf8' }).trim();
   try {
     const isChanged = git('status', '--porcelain', '--', '.', ':!docs') !== '';
-    const [commit, source] = git('rev-parse', '--short=10', 'HEAD', 'HEAD:src').split('\n');
-    return { commit: `${commit}${isChanged ? ', changed' : ''}`, source };
+    const shortOf = (object: string) => git('rev-parse', '--short=10', object);
+    const commit = `${shortOf('HEAD')}${isChanged ? ', changed' : ''}`;
+    return { commit, source: shortOf('HEAD:src') };
   } catch {
     return { commit: 'unknown', source: 'unknown' };
   }
