@@ -10,9 +10,17 @@ export function pageOf(engine: EngineProcess): string {
   return url;
 }
 
+/**
+ * What it says of itself now, over a connection of its own: a process that was stopped closes the
+ * ones that it kept as soon as it goes on.
+ */
+export async function liveOf(engine: EngineProcess): Promise<LiveSnapshot> {
+  const answer = await fetch(`${pageOf(engine)}/api/live`, { headers: { connection: 'close' } });
+  return (await answer.json()) as LiveSnapshot;
+}
+
 /** Whether a partition waits for a checkpoint before it can go on. */
 export async function isHeldBack(engine: EngineProcess, partition: number): Promise<boolean> {
-  const answer = await fetch(`${pageOf(engine)}/api/live`);
-  const { partitions } = (await answer.json()) as LiveSnapshot;
+  const { partitions } = await liveOf(engine);
   return partitions.find((one) => one.partition === partition)?.state === 'full';
 }

@@ -1,15 +1,13 @@
 /** Which process counts which partition, as processes and group tell it. */
 import { readFile } from 'node:fs/promises';
-import type { LiveSnapshot } from '../../src/dashboard/api.ts';
 import type { EngineProcess } from '../parts/engine-process.ts';
 import type { Scene } from '../parts/scene.ts';
 import { kafkaClient } from '../parts/topic.ts';
-import { pageOf } from './live-status.ts';
+import { liveOf } from './live-status.ts';
 
 /** Those that the engine itself says it counts; it must run with --http 127.0.0.1:0. */
 export async function countedBy(engine: EngineProcess): Promise<number[]> {
-  const answer = await fetch(`${pageOf(engine)}/api/live`);
-  const { partitions } = (await answer.json()) as LiveSnapshot;
+  const { partitions } = await liveOf(engine);
   return partitions.filter(({ state }) => state !== 'elsewhere').map(({ partition }) => partition);
 }
 

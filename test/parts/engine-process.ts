@@ -124,11 +124,23 @@ export class EngineProcess {
     const deadlineMs = performance.now() + limitMs;
     for (;;) {
       const hadExited = this.#exit !== null;
-      if (await condition()) return;
+      if (await this.#holds(condition, what)) return;
       if (hadExited) throw this.#failure(`ended before ${what}`);
       if (performance.now() > deadlineMs)
         throw this.#failure(`${limitMs} ms, and not yet: ${what}`);
       await sleep(POLL_MS);
+    }
+  }
+
+  /** What a condition throws is told with what the engine last said. */
+  async #holds(condition: () => boolean | Promise<boolean>, what: string): Promise<boolean> {
+    try {
+      return await condition();
+    } catch (error) {
+      const { cause } = error as Error;
+      const why = cause === undefined ? error : `${error}: ${cause}`;
+      const { message } = this.#failure(`not known whether ${what}: ${why}`);
+      throw new Error(message, { cause: error });
     }
   }
 
