@@ -92,7 +92,7 @@ export class PartitionLease {
     this.#accumulator = new PartitionAccumulator(this.#region, task.rules, task.start);
     this.#scan = new ResponseScan(this.#accumulator, task.topic, task.partition);
     this.#replica = new ReplicaChoice(task.rack);
-    this.#isProbing = task.topicId === NO_TOPIC_ID && task.start.lastBatch.crc >= 0;
+    this.#isProbing = this.#mustProbe;
     const size = task.fetchBytes + RESPONSE_HEAD_BYTES;
     this.#buffers = [responseBuffer(size), responseBuffer(size)];
   }
@@ -147,6 +147,11 @@ export class PartitionLease {
   }
 
   // --- connection ---------------------------------------------------------------------------
+
+  /** No id tells the topic from another, and something was read that can. */
+  get #mustProbe(): boolean {
+    return this.#task.topicId === NO_TOPIC_ID && this.#accumulator.lastCrc >= 0;
+  }
 
   async #connect(): Promise<void> {
     this.#setState(LEASE_STATE.connecting);
@@ -207,6 +212,7 @@ export class PartitionLease {
     this.#closeSession();
     if (this.#stopping) return;
     this.#replica.failed(systemClock.monotonicMs());
+    this.#isProbing = this.#mustProbe;
     const isCorrupt = error.code === 'E_CORRUPT_BATCH' || error.code === 'E_BATCH_TOO_LARGE';
     this.#corrupt = isCorrupt ? this.#scan.corruptRange() : null;
     if (isCorrupt) {

@@ -129,6 +129,27 @@ describe('where a cluster has no topic ids', () => {
     expect(driver.drain()).toMatchObject({ nextOffset: 3, counted: 0 });
   });
 
+  it('a topic made anew while its connection was lost is seen, however far the new one goes', async () => {
+    server.append(sales(0, 3), sales(3, 2));
+    const driver = lease({ topicId: NO_TOPIC_ID });
+    await driver.reached(5);
+    await until(() => driver.live('atEnd') === 1, 'it is at the end');
+    server.log.splice(0, 2, sales(0, 3, 77), sales(3, 2, 77), sales(5, 9, 77));
+    server.dropConnections();
+    expect(await driver.result).toMatchObject({ outcome: 'failed', code: 'E_TOPIC_RECREATED' });
+    expect(driver.drain()).toMatchObject({ nextOffset: 5, counted: 5 });
+  });
+
+  it('the same topic on a new connection is counted on', async () => {
+    server.append(sales(0, 3));
+    const driver = lease({ topicId: NO_TOPIC_ID });
+    await driver.reached(3);
+    server.dropConnections();
+    await until(() => server.asked.some(({ connection }) => connection === 1), 'it is back');
+    server.append(sales(3, 2));
+    await expectAll(driver, 5);
+  });
+
   it('a batch that compaction made smaller is no other one', async () => {
     const value = saleJson('Casa', 1, T);
     const compacted = recordBatch({
