@@ -2,6 +2,7 @@
 import { describe, expect, type TestContext, test } from 'vitest';
 import { DeadLetterProducer } from '../../src/kafka/dead-letters.ts';
 import { REASON } from '../../src/sale/reasons.ts';
+import { JSON_BYTES_MAX } from '../../src/sale/rules.ts';
 import { WHOLE_RECORD } from '../../src/state/reject-log.ts';
 import { MemorySampler } from '../chaos/memory-sampler.ts';
 import { rawHeaders } from '../parts/record-batch-builder.ts';
@@ -61,6 +62,25 @@ describe('headers', () => {
     expect(verified.exit).toBe(0);
   });
 
+  test('of two thousand rejected records are under way a few at a time: memory stays bounded', async (t) => {
+    const one = await scene(t);
+    const count = 2000;
+    // The smallest there are, so that the most of them come at once.
+    const thousand = new Array(1000).fill(['', '']);
+    const records = Array.from({ length: count }, () => noSale({ headers: thousand }));
+    await one.produce([...records, sale('1.00')], HUGE);
+    const engine = one.engine({}, { untilEnd: true });
+    const memory = new MemorySampler(t, engine.pid);
+    await engine.endsWell(120_000);
+    expect((await one.progress())[0]).toMatchObject({ counted: 1, rejected: count });
+    const letters = await readTopic(one.brokers, `${one.topic}.dlq`);
+    expect(letters).toHaveLength(count);
+    for (const letter of letters) expect(letter.headers.length).toBe(1006);
+    console.info(`two million headers: peak memory ${Math.round(memory.peakMb)} MiB`);
+    expect(memory.peakMb).toBeGreaterThan(0);
+    expect(memory.peakMb).toBeLessThan(230);
+  }, 400_000);
+
   test('that cannot be read hold up no letter, nor do more of them than go at once', async (t) => {
     const one = await scene(t);
     const deadLetterTopic = await createTopic(one.brokers, `${one.topic}.dlq`, { partitions: 1 });
@@ -92,7 +112,51 @@ describe('headers', () => {
   });
 });
 
+/** As many bytes as are looked into, of what JSON.parse makes the most of. */
+function greatestJson(open: string, item: (i: number) => string, close: string): string[] {
+  const [head, tail] = [`{"a":${open}`, `${close},${plainSale(TIME_MS, '1.00').slice(1)}`];
+  let text = head;
+  for (let i = 0; text.length + tail.length + 20 < JSON_BYTES_MAX; i++) text += item(i);
+  const whole = `${text}${item(0).replace(/,$/, '')}${tail}`.padEnd(JSON_BYTES_MAX);
+  // One is a sale; of the other it is known at its last byte that it is no JSON.
+  return [whole, `${whole.slice(0, -1)}x`];
+}
+
 describe('a value', () => {
+  test('just small enough to be looked into costs a small heap nothing that lasts', async (t) => {
+    const one = await scene(t);
+    const shapes = [
+      ...greatestJson('[', () => '{},', ']'),
+      ...greatestJson('[', () => '[],', ']'),
+      ...greatestJson('[', () => '"ee",', ']'),
+      ...greatestJson('[', () => '0.5,', ']'),
+      ...greatestJson('{', (i) => `"${i}k":0,`, '}'),
+      `${'['.repeat(JSON_BYTES_MAX / 2)}${']'.repeat(JSON_BYTES_MAX / 2)}`,
+      `${'{"a":'.repeat(150_000)}`,
+    ];
+    for (const value of shapes)
+      expect(Buffer.byteLength(value)).toBeLessThanOrEqual(JSON_BYTES_MAX);
+    const times = 5;
+    for (let i = 0; i < times; i++) {
+      await one.produce([...shapes.map((value) => sale('', { value })), sale('1.00')], HUGE);
+    }
+    const env = { NODE_OPTIONS: '--max-old-space-size=96' };
+    const engine = one.engine({}, { untilEnd: true, env });
+    const memory = new MemorySampler(t, engine.pid);
+    await engine.endsWell();
+    const oracle = await one.expectExact();
+    expect([...oracle.partitions.values()][0]).toMatchObject({
+      counted: times * 6,
+      rejected: new Map([
+        ['not_json', times * 6],
+        ['wrong_type', times],
+      ]),
+    });
+    console.info(`values of a mebibyte: peak memory ${Math.round(memory.peakMb)} MiB`);
+    expect(memory.peakMb).toBeGreaterThan(0);
+    expect(memory.peakMb).toBeLessThan(600);
+  }, 400_000);
+
   test('of twenty megabytes is rejected unread, and the sales beside it are counted', async (t) => {
     const one = await scene(t);
     // Small objects: JSON.parse would make of them ten times their bytes.
