@@ -51,15 +51,18 @@ async function expectAll(driver: LeaseDriver, offset: number): Promise<void> {
 }
 
 describe('a lease in trouble', () => {
-  it('asks for the leader when it has moved, and follows it', async () => {
+  it.each([
+    ['has moved', KAFKA_ERROR.notLeaderOrFollower, 'NOT_LEADER_OR_FOLLOWER'],
+    ['is fenced by a newer one', KAFKA_ERROR.fencedLeaderEpoch, 'FENCED_LEADER_EPOCH'],
+    ['is newer than it knows', KAFKA_ERROR.unknownLeaderEpoch, 'UNKNOWN_LEADER_EPOCH'],
+  ])('asks for the leader when it %s, and follows it', async (_, error, name) => {
     const next = await startServer();
     next.append(sales(0, 3), sales(3, 3));
     server.append(sales(0, 3));
-    server.reply = ({ offset }) =>
-      offset < 3 ? 'serve' : { error: KAFKA_ERROR.notLeaderOrFollower };
+    server.reply = ({ offset }) => (offset < 3 ? 'serve' : { error });
     const driver = lease();
     await until(() => driver.said('leader-wanted').length > 0, 'the leader is asked for');
-    expect(driver.said('leader-wanted')[0].reason).toContain('NOT_LEADER_OR_FOLLOWER');
+    expect(driver.said('leader-wanted')[0].reason).toContain(name);
     expect(driver.live('state')).toBe(LEASE_STATE.backingOff);
     driver.send({
       kind: 'leader',
