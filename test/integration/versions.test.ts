@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { topicMetadata } from '../../src/kafka/metadata.ts';
 import { NO_TOPIC_ID } from '../../src/lib/topic-id.ts';
+import { FetchServer } from '../parts/fetch-server.ts';
 import { startKafkaBroker } from '../parts/kafka-broker.ts';
 import { startOldKafkaBroker } from '../parts/old-kafka-broker.ts';
 import { sums } from '../parts/oracle.ts';
@@ -90,4 +91,22 @@ describe.sequential.each([BEFORE_4, NEWEST])('Kafka %s', (version) => {
     },
     LIMIT_MS,
   );
+});
+
+test('a broker older than that is told what to use, at the start and at once', async (t) => {
+  const scene = await Scene.make(t);
+  // What Kafka 2.6 offers: what it would not serve, the engine must not ask.
+  const versions = [
+    [1, 0, 11],
+    [3, 0, 9],
+    [18, 0, 3],
+  ] as const;
+  const old = await FetchServer.start({ versions });
+  t.onTestFinished(() => old.close());
+  const engine = scene.engine({ brokers: `127.0.0.1:${old.port}` });
+  expect(await engine.end()).toEqual({ code: 1, signal: null });
+  expect(engine.stderr).toContain('E_BROKER_VERSION');
+  expect(engine.stderr).toContain('speaks Fetch versions 0 to 11, and 12 to 13 are needed');
+  expect(engine.stderr).toContain('Use Apache Kafka 2.7 or newer');
+  expect(old.asked).toEqual([]);
 });
