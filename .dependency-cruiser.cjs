@@ -8,7 +8,7 @@ const layers = [
   ['kafka', 'mongo'],
   ['workers', 'load'],
   ['coordinator', 'verification'],
-  ['dashboard'],
+  ['dashboard', 'doctor'],
   ['commands'],
 ];
 

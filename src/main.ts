@@ -209,6 +209,18 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 data-loss guard, 4 verify found a diffe
       }),
     );
 
+  withCommonFlags(program.command('doctor'))
+    .description('look for what stands in the way of the engine, and say how to mend it')
+    .option('--no-probe', 'write nothing: no record to a topic of its own, no document')
+    .option('--timeout <duration>', 'longest time of each check', duration, 10_000)
+    .action(
+      action(async ({ settings }, shell, own) => {
+        const { runDoctor } = await import('./commands/doctor.ts');
+        const { probe, timeout } = own;
+        return runDoctor(settings, { probe, timeout }, shell);
+      }),
+    );
+
   const topic = program.command('topic').description('make or show the topic');
   withCommonFlags(topic.command('create'))
     .description('create the topic and its dead-letter topic')

@@ -11,8 +11,7 @@ import { Backoff } from '../lib/backoff.ts';
 import { sleep, systemClock } from '../lib/clock.ts';
 import { EXIT, VendavalError } from '../lib/errors.ts';
 import { connectMongo, type MongoConnection, mongoError } from '../mongo/connection.ts';
-import { pinSettings } from '../mongo/settings-store.ts';
-import { RULES_VERSION } from '../sale/rules.ts';
+import { pinSettings, toPin } from '../mongo/settings-store.ts';
 
 const WAIT_MS = 30_000;
 
@@ -67,16 +66,7 @@ export async function openDatabase(
     onEvent,
   );
   try {
-    await pinSettings(mongo.db, {
-      versao_regras: RULES_VERSION,
-      topico: settings.topic,
-      colecao: settings.collection,
-      janela_ms: settings.windowMs,
-      atraso_ms: settings.watermarkDelayMs,
-      tolerancia_futuro_ms: settings.futureToleranceMs,
-      fuso_horario: settings.timeZone,
-      limite_categorias: settings.maxCategories,
-    });
+    await pinSettings(mongo.db, toPin(settings));
     return mongo;
   } catch (error) {
     await mongo.close();

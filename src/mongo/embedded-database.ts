@@ -50,6 +50,8 @@ export interface EmbeddedDatabaseOptions {
   readonly auth?: { readonly username: string; readonly password: string } | undefined;
   /** Each commit reaches the disk before it is acknowledged; needed to survive a kill. */
   readonly syncOnCommit?: boolean | undefined;
+  /** Shows itself as one server without replicas; a replica set of one by default. */
+  readonly standalone?: boolean | undefined;
   /** Where the Python environment is kept and found: VENDAVAL_CACHE, XDG_CACHE_HOME, PATH. */
   readonly env?: NodeJS.ProcessEnv | undefined;
   readonly onStep?: ((step: string) => void) | undefined;
@@ -75,6 +77,7 @@ interface Launch {
   readonly temporary: boolean;
   readonly port: number | undefined;
   readonly syncOnCommit: boolean;
+  readonly standalone: boolean;
   readonly auth: EmbeddedDatabaseOptions['auth'];
   readonly env: NodeJS.ProcessEnv;
 }
@@ -89,6 +92,7 @@ function launchArgs(launch: Launch, port: number, requireAuth: boolean): string[
   args.push('--config', launch.python.emptyConfig, '--host', '127.0.0.1', '--port', String(port));
   args.push('--storage-path', launch.storage, '--cache-size', CACHE_SIZE);
   if (launch.syncOnCommit) args.push('--sync-on-commit');
+  if (launch.standalone) args.push('--standalone');
   if (requireAuth) args.push('--auth');
   return args;
 }
@@ -175,8 +179,9 @@ export async function startEmbeddedDatabase(
   const temporary = options.storagePath === undefined;
   const storage = options.storagePath ?? (await mkdtemp(join(tmpdir(), 'vendaval-database-')));
   const { port, auth } = options;
-  const syncOnCommit = options.syncOnCommit ?? false;
-  const launch: Launch = { python, storage, temporary, port, syncOnCommit, auth, env };
+  const { syncOnCommit = false, standalone = false } = options;
+  const data = { python, storage, temporary, port, env };
+  const launch: Launch = { ...data, syncOnCommit, standalone, auth };
   try {
     await mkdir(storage, { recursive: true });
     if (auth) await createUser(launch);

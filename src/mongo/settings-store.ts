@@ -4,9 +4,11 @@
  * refused. Insert only; never changed.
  */
 import type { Db } from 'mongodb';
+import type { OptionKey, Settings } from '../config/options.ts';
 import { EXIT, VendavalError } from '../lib/errors.ts';
+import { RULES_VERSION } from '../sale/rules.ts';
 
-const COLLECTION = 'configuracao_vendaval';
+export const SETTINGS_COLLECTION = 'configuracao_vendaval';
 const ID = 'configuracao';
 
 export interface PinnedSettings {
@@ -18,6 +20,30 @@ export interface PinnedSettings {
   readonly tolerancia_futuro_ms: number;
   readonly fuso_horario: string;
   readonly limite_categorias: number;
+}
+
+/** The options behind the pinned fields; the version of the rules has none. */
+export const PINNED_OPTIONS = {
+  topico: 'topic',
+  colecao: 'collection',
+  janela_ms: 'windowMs',
+  atraso_ms: 'watermarkDelayMs',
+  tolerancia_futuro_ms: 'futureToleranceMs',
+  fuso_horario: 'timeZone',
+  limite_categorias: 'maxCategories',
+} as const satisfies Record<Exclude<keyof PinnedSettings, 'versao_regras'>, OptionKey>;
+
+export function toPin(settings: Settings): PinnedSettings {
+  return {
+    versao_regras: RULES_VERSION,
+    topico: settings.topic,
+    colecao: settings.collection,
+    janela_ms: settings.windowMs,
+    atraso_ms: settings.watermarkDelayMs,
+    tolerancia_futuro_ms: settings.futureToleranceMs,
+    fuso_horario: settings.timeZone,
+    limite_categorias: settings.maxCategories,
+  };
 }
 
 const FLAG_OF: Readonly<Record<keyof PinnedSettings, string>> = {
@@ -38,7 +64,7 @@ interface SettingsDocument extends PinnedSettings {
 
 /** Pins the settings if none are pinned yet; throws when others are. */
 export async function pinSettings(db: Db, settings: PinnedSettings): Promise<void> {
-  const collection = db.collection<SettingsDocument>(COLLECTION);
+  const collection = db.collection<SettingsDocument>(SETTINGS_COLLECTION);
   try {
     await collection.updateOne(
       { _id: ID },
@@ -49,9 +75,8 @@ export async function pinSettings(db: Db, settings: PinnedSettings): Promise<voi
     // Another process won the race to insert; what it wrote is read back below.
     if ((error as { code?: unknown }).code !== 11000) throw error;
   }
-  const stored = await collection.findOne({ _id: ID });
-  const keys = Object.keys(FLAG_OF) as (keyof PinnedSettings)[];
-  const differing = keys.filter((key) => String(stored?.[key]) !== String(settings[key]));
+  const stored = await readPinned(db);
+  const differing = differingFields(stored, settings);
   if (differing.length === 0) return;
   const list = differing
     .map((key) => `${FLAG_OF[key]} is ${settings[key]}, pinned is ${stored?.[key]}`)
@@ -64,4 +89,17 @@ export async function pinSettings(db: Db, settings: PinnedSettings): Promise<voi
       hint: 'Use the pinned settings again, or another database: --database <new name>.',
     },
   );
+}
+
+/** null before an engine has pinned any. */
+export function readPinned(db: Db): Promise<PinnedSettings | null> {
+  return db.collection<SettingsDocument>(SETTINGS_COLLECTION).findOne({ _id: ID });
+}
+
+export function differingFields(
+  stored: PinnedSettings | null,
+  settings: PinnedSettings,
+): (keyof PinnedSettings)[] {
+  const fields = Object.keys(FLAG_OF) as (keyof PinnedSettings)[];
+  return fields.filter((field) => String(stored?.[field]) !== String(settings[field]));
 }

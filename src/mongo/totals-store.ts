@@ -73,6 +73,9 @@ export function documentId(windowStartMs: number, categoria: string): string {
   return `${new Date(windowStartMs).toISOString()}|${categoria}`;
 }
 
+/** For closing and for recovery, which both ask by a window's end. */
+export const TOTALS_INDEXES = [{ fechada: 1, janela_fim: 1 }, { janela_fim: 1 }] as const;
+
 export class TotalsStore {
   readonly #collection: Collection<TotalsDocument>;
 
@@ -80,10 +83,8 @@ export class TotalsStore {
     this.#collection = db.collection<TotalsDocument>(collection);
   }
 
-  /** For closing and for recovery, which both ask by a window's end. */
   async ensureIndexes(): Promise<void> {
-    await this.#collection.createIndex({ fechada: 1, janela_fim: 1 });
-    await this.#collection.createIndex({ janela_fim: 1 });
+    for (const index of TOTALS_INDEXES) await this.#collection.createIndex({ ...index });
   }
 
   async isEmpty(session: ClientSession): Promise<boolean> {

@@ -45,6 +45,8 @@ export interface KafkaBrokerOptions {
   readonly properties?: Readonly<Record<string, string>>;
   /** A second listener, which tells its clients to use another port: a proxy's. */
   readonly proxied?: boolean;
+  /** The second listener tells its clients this host with its own port, as one in a container does. */
+  readonly advertisedHost?: string;
   readonly onStep?: (step: string) => void;
 }
 
@@ -79,6 +81,7 @@ interface Layout {
   readonly port: number;
   readonly controllerPort: number;
   readonly proxied: ProxiedListener | undefined;
+  readonly advertisedHost: string;
   readonly config: string;
   readonly classPath: string;
   readonly heapMb: number;
@@ -87,15 +90,18 @@ interface Layout {
 function properties(layout: Layout, own: Readonly<Record<string, string>>): string {
   const broker = `PLAINTEXT://127.0.0.1:${layout.port}`;
   const controller = `CONTROLLER://127.0.0.1:${layout.controllerPort}`;
-  const proxied = (port: number | undefined) =>
-    port === undefined ? [] : [`PROXIED://127.0.0.1:${port}`];
+  const proxied = (port: number | undefined, host = '127.0.0.1') =>
+    port === undefined ? [] : [`PROXIED://${host}:${port}`];
   return propertiesText({
     ...COMMON_PROPERTIES,
     'process.roles': 'broker,controller',
     'node.id': '1',
     'controller.quorum.voters': `1@127.0.0.1:${layout.controllerPort}`,
     listeners: [broker, controller, ...proxied(layout.proxied?.listensOn)].join(),
-    'advertised.listeners': [broker, ...proxied(layout.proxied?.advertisedPort)].join(),
+    'advertised.listeners': [
+      broker,
+      ...proxied(layout.proxied?.advertisedPort, layout.advertisedHost),
+    ].join(),
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'PLAINTEXT',
     'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT',
@@ -219,12 +225,18 @@ async function layOut(classPath: string, options: KafkaBrokerOptions): Promise<L
   const [port, controllerPort] = await Promise.all([findFreePort(), findFreePort()]);
   const config = join(folder, 'server.properties');
   const heapMb = options.heapMb ?? 512;
-  const proxied = options.proxied
-    ? { advertisedPort: await findFreePort(), listensOn: await findFreePort() }
-    : undefined;
-  const layout: Layout = { folder, port, controllerPort, proxied, config, classPath, heapMb };
+  const proxied =
+    options.proxied || options.advertisedHost ? await secondListener(options) : undefined;
+  const { advertisedHost = '127.0.0.1' } = options;
+  const ports = { port, controllerPort, proxied, advertisedHost };
+  const layout: Layout = { folder, ...ports, config, classPath, heapMb };
   await writeFile(layout.config, properties(layout, options.properties ?? {}));
   return layout;
+}
+
+async function secondListener({ advertisedHost }: KafkaBrokerOptions): Promise<ProxiedListener> {
+  const listensOn = await findFreePort();
+  return { advertisedPort: advertisedHost ? listensOn : await findFreePort(), listensOn };
 }
 
 /** About 4 s, and 3 s more for the download the first time. */

@@ -50,6 +50,8 @@ export interface ProduceResponse {
   readonly message: string;
   /** Of the batch's first record; -1 when the broker does not say. */
   readonly baseOffset: number;
+  /** The broker's clock, where the topic takes it for its timestamps; else -1. */
+  readonly appendMs: number;
 }
 
 /** Reads the answer to a Produce for one partition; `bytes` starts at the correlation id. */
@@ -63,7 +65,8 @@ export function decodeProduce(bytes: Buffer, size: number): ProduceResponse {
   reader.int32();
   const error = reader.int16();
   const baseOffset = reader.int64();
-  reader.skip(16); // the broker's time, the log's start
+  const appendMs = reader.int64();
+  reader.skip(8); // the log's start
   let message = '';
   for (let rest = reader.int32(); rest > 0; rest--) {
     reader.int32();
@@ -71,7 +74,7 @@ export function decodeProduce(bytes: Buffer, size: number): ProduceResponse {
     message ||= ofRecord ?? '';
   }
   message = nullableString(reader, bytes) || message;
-  return { error, message, baseOffset };
+  return { error, message, baseOffset, appendMs };
 }
 
 function nullableString(reader: ResponseReader, bytes: Buffer): string | null {

@@ -17,7 +17,7 @@ const FETCH_BY_NAME = 12;
 const FETCH_BY_ID = 13;
 /** That of Kafka 2.7, the first with topic ids (2.8), and the newest that we read. */
 const METADATA_MIN = 9;
-const METADATA_WITH_IDS = 10;
+export const METADATA_WITH_IDS = 10;
 const METADATA_MAX = 12;
 /** Of a partition in a Fetch response. */
 const TAG_DIVERGING_EPOCH = 0;
@@ -36,8 +36,10 @@ export function encodeApiVersions(correlationId: number): Buffer {
     .finish();
 }
 
-/** Picks the versions that both sides speak; throws when the broker is too old or too new. */
-export function decodeApiVersions(bytes: Buffer, size: number): ApiVersions {
+/** Least and greatest version of each request that a broker speaks, by the request's key. */
+export type ApiRanges = ReadonlyMap<number, readonly [number, number]>;
+
+export function decodeApiRanges(bytes: Buffer, size: number): ApiRanges {
   const reader = new ResponseReader(bytes, 4, size);
   const error = reader.int16();
   if (error !== 0) throw malformedResponse(`ApiVersions error ${error}`);
@@ -45,6 +47,15 @@ export function decodeApiVersions(bytes: Buffer, size: number): ApiVersions {
   for (let rest = reader.int32(); rest > 0; rest--) {
     ranges.set(reader.int16(), [reader.int16(), reader.int16()]);
   }
+  return ranges;
+}
+
+export function decodeApiVersions(bytes: Buffer, size: number): ApiVersions {
+  return usableVersions(decodeApiRanges(bytes, size));
+}
+
+/** Picks the versions that both sides speak; throws when the broker is too old or too new. */
+export function usableVersions(ranges: ApiRanges): ApiVersions {
   const pick = (api: number, name: string, min: number, max: number): number => {
     const [theirMin, theirMax] = ranges.get(api) ?? [0, -1];
     const version = Math.min(max, theirMax);
@@ -107,7 +118,7 @@ export interface TopicMetadata {
   readonly partitions: readonly PartitionMetadata[];
 }
 
-function array<T>(reader: ResponseReader, item: () => T): T[] {
+export function array<T>(reader: ResponseReader, item: () => T): T[] {
   const items: T[] = [];
   for (let rest = reader.compactLength(); rest > 0; rest--) items.push(item());
   return items;
@@ -142,7 +153,7 @@ export function decodeMetadata(bytes: Buffer, size: number, version: number): To
   return { error, topicId, partitions, brokers: new Map(brokers.map((b) => [b.id, b])) };
 }
 
-function decodePartition(reader: ResponseReader): PartitionMetadata {
+export function decodePartition(reader: ResponseReader): PartitionMetadata {
   const partition = {
     error: reader.int16(),
     partition: reader.int32(),

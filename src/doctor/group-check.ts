@@ -1,0 +1,111 @@
+/** Who counts now, and how far the group has committed. It asks and never joins. */
+import type { Settings } from '../config/options.ts';
+import { BrokerQuestion } from '../kafka/broker-question.ts';
+import {
+  decodeDescribeGroup,
+  decodeFindCoordinator,
+  decodeOffsetFetch,
+  encodeDescribeGroup,
+  encodeFindCoordinator,
+  encodeOffsetFetch,
+  type GroupInfo,
+} from '../kafka/protocol/cluster.ts';
+import { KAFKA_ERROR, kafkaErrorName } from '../kafka/protocol/error-codes.ts';
+import { formatCount } from '../lib/units.ts';
+import { ASK_TIMEOUTS, type Cluster } from './cluster-check.ts';
+import { type Looked, READ } from './examination.ts';
+import type { LogEnds } from './topic-checks.ts';
+
+const GROUP_FORBIDDEN = 30;
+
+export async function lookAtGroup(
+  { brokers, group, topic }: Settings,
+  { toldBy }: Cluster,
+  ends: readonly LogEnds[],
+): Promise<Looked<never>> {
+  const coordinator = await coordinatorOf(group, toldBy);
+  if (coordinator.error === KAFKA_ERROR.coordinatorNotAvailable) return noneYet(group);
+  if (coordinator.error !== KAFKA_ERROR.none) return refused(group, coordinator.error, brokers);
+  const question = await BrokerQuestion.open(coordinator, ASK_TIMEOUTS);
+  let info: GroupInfo;
+  let committed: ReturnType<typeof decodeOffsetFetch>;
+  try {
+    const described = await question.ask((id) => encodeDescribeGroup(id, group));
+    info = decodeDescribeGroup(described.bytes, described.size);
+    const fetched = await question.ask((id) => encodeOffsetFetch(id, group));
+    committed = decodeOffsetFetch(fetched.bytes, fetched.size, topic);
+  } finally {
+    question.close();
+  }
+  const error = info.error || committed.error;
+  if (error !== KAFKA_ERROR.none) return refused(group, error, brokers);
+  if (info.state === 'Dead' && committed.offsets.size === 0) return noneYet(group);
+  return describe(group, info, committed.offsets, ends);
+}
+
+async function coordinatorOf(group: string, broker: { host: string; port: number }) {
+  const question = await BrokerQuestion.open(broker, ASK_TIMEOUTS);
+  try {
+    const answer = await question.ask((id) => encodeFindCoordinator(id, group));
+    return decodeFindCoordinator(answer.bytes, answer.size);
+  } finally {
+    question.close();
+  }
+}
+
+function noneYet(group: string): Looked<never> {
+  const found = `"${group}": no engine has counted in this group yet`;
+  return { verdict: 'ok', found, data: { group, state: 'none', members: [], lag: null } };
+}
+
+function refused(group: string, error: number, brokers: string): Looked<never> {
+  const isForbidden = error === GROUP_FORBIDDEN;
+  return {
+    verdict: 'fail',
+    found: `"${group}": ${isForbidden ? 'this user may not join it' : kafkaErrorName(error)}`,
+    data: { group, error },
+    problem: {
+      code: isForbidden ? 'E_KAFKA_AUTHORIZATION' : 'E_FETCH',
+      cause: isForbidden
+        ? 'Engines share the partitions through this group, and must be able to join it.'
+        : 'The broker that keeps the group is not ready; most often that passes.',
+      run: isForbidden
+        ? [
+            `bin/kafka-acls.sh --bootstrap-server ${brokers} --add --allow-principal ` +
+              `User:ANONYMOUS --operation Read --group ${group}`,
+          ]
+        : [
+            `bin/kafka-consumer-groups.sh --bootstrap-server ${brokers} --describe --group ${group}`,
+          ],
+      read: READ.kafkaRights,
+    },
+  };
+}
+
+function describe(
+  group: string,
+  { state, members }: GroupInfo,
+  committed: ReadonlyMap<number, number>,
+  ends: readonly LogEnds[],
+): Looked<never> {
+  const partitions = ends.map(({ partition, start, end }) => {
+    const offset = committed.get(partition) ?? null;
+    return { partition, committed: offset, end, lag: Math.max(0, end - (offset ?? start)) };
+  });
+  const lag = partitions.reduce((sum, one) => sum + one.lag, 0);
+  const engines = members.length === 1 ? '1 engine counts' : `${members.length} engines count`;
+  const who = members.length > 0 ? engines : 'nobody counts now';
+  return {
+    verdict: members.length > 0 || lag === 0 ? 'ok' : 'note',
+    found: `"${group}" is ${state.toLowerCase()}: ${who}, lag ${formatCount(lag)} records`,
+    lines: [
+      ...members.map(({ clientId, host }) => `member  ${clientId} at ${host}`),
+      ...partitions.map(
+        (one) =>
+          `partition ${one.partition}  committed ${one.committed ?? 'nothing'}  ` +
+          `end ${one.end}  lag ${formatCount(one.lag)}`,
+      ),
+    ],
+    data: { group, state, members, lag, partitions },
+  };
+}

@@ -1,0 +1,165 @@
+/**
+ * One record sent and fetched back, the way that sales and dead letters go. It goes to a topic of
+ * its own, which no engine reads: it can be no sale, and leaves no dead letter. The topic is made
+ * at the first probe, keeps a record for an hour, and stays; what it tells besides is the broker's
+ * clock.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Settings } from '../config/options.ts';
+import { BrokerQuestion } from '../kafka/broker-question.ts';
+import { existingTopic, topicMetadata } from '../kafka/metadata.ts';
+import { KAFKA_ERROR, kafkaErrorName } from '../kafka/protocol/error-codes.ts';
+import { decodeProduce, ProduceHead } from '../kafka/protocol/produce.ts';
+import { decodeFetch, prepareFetch, type TopicMetadata } from '../kafka/protocol/requests.ts';
+import { RecordBatchWriter } from '../kafka/record-batch-writer.ts';
+import { sleep } from '../lib/clock.ts';
+import { VendavalError } from '../lib/errors.ts';
+import { ASK_TIMEOUTS, type Cluster } from './cluster-check.ts';
+import { type Looked, READ } from './examination.ts';
+
+export const PROBE_TOPIC = 'vendaval-doctor';
+const PROBE_CONFIG = {
+  'retention.ms': '3600000',
+  'message.timestamp.type': 'LogAppendTime',
+  'compression.type': 'uncompressed',
+} as const;
+/** No idempotent producer: a probe that is in the log twice does no harm. */
+const NO_PRODUCER = { producerId: -1n, epoch: -1 } as const;
+const REPLICAS_TIMEOUT_MS = 4000;
+const FETCH_BYTES = 64 * 1024;
+const FETCH_WAIT_MS = 500;
+const LEADER_POLL_MS = 100;
+
+/** A clock that was read between two moments of this machine's. */
+export interface ClockReading {
+  readonly beforeMs: number;
+  readonly theirMs: number;
+  readonly afterMs: number;
+}
+
+export async function probeKafka(
+  settings: Settings,
+  { metadata }: Cluster,
+): Promise<Looked<ClockReading>> {
+  const { brokers } = settings;
+  const isNew = !metadata.topics.has(PROBE_TOPIC);
+  if (isNew) {
+    const sales = metadata.topics.get(settings.topic);
+    const replicas = Math.max(1, ...(sales?.partitions.map((one) => one.replicas.length) ?? []));
+    try {
+      await createProbeTopic(settings, Math.min(replicas, metadata.brokers.size));
+    } catch (error) {
+      return notAllowed(brokers, error as VendavalError);
+    }
+  }
+  const topic = await topicWithLeader(brokers);
+  const { offset, clock, tookMs } = await sendAndFetch(topic);
+  return {
+    verdict: 'ok',
+    found:
+      `sent to "${PROBE_TOPIC}"${isNew ? ', made for it,' : ''} and fetched back ` +
+      `in ${Math.round(tookMs)} ms`,
+    data: { topic: PROBE_TOPIC, created: isNew, offset, tookMs: Math.round(tookMs) },
+    value: clock,
+  };
+}
+
+async function createProbeTopic(settings: Settings, replicationFactor: number): Promise<void> {
+  // librdkafka is loaded only here, so that without it the rest can be said.
+  const { createTopic } = await import('../kafka/topic-admin.ts');
+  await createTopic(settings, {
+    topic: PROBE_TOPIC,
+    partitions: 1,
+    replicationFactor,
+    config: PROBE_CONFIG,
+  });
+}
+
+function notAllowed(brokers: string, error: VendavalError): Looked<ClockReading> {
+  return {
+    verdict: 'skip',
+    found: `not sent: ${error.message}`,
+    problem: {
+      code: error.code,
+      cause: `The probe needs the topic "${PROBE_TOPIC}", and this user may not make it.`,
+      run: [
+        `bin/kafka-topics.sh --bootstrap-server ${brokers} --create --topic ${PROBE_TOPIC} ` +
+          '--partitions 1 --config retention.ms=3600000 ' +
+          '--config message.timestamp.type=LogAppendTime',
+      ],
+      read: READ.probe,
+    },
+  };
+}
+
+/** A new topic's leader takes a moment; the check's own limit ends the wait. */
+async function topicWithLeader(brokers: string): Promise<TopicMetadata> {
+  const giveUpMs = performance.now() + 5000;
+  while (performance.now() < giveUpMs) {
+    const found = await topicMetadata(brokers, PROBE_TOPIC, ASK_TIMEOUTS);
+    if (found.error === KAFKA_ERROR.none && found.partitions[0]?.leaderId >= 0) return found;
+    await sleep(LEADER_POLL_MS);
+  }
+  return existingTopic(brokers, PROBE_TOPIC, ASK_TIMEOUTS);
+}
+
+async function sendAndFetch(topic: TopicMetadata) {
+  const [{ leaderId, leaderEpoch }] = topic.partitions;
+  const question = await BrokerQuestion.open(topic.brokers.get(leaderId)!, ASK_TIMEOUTS);
+  try {
+    const startedMs = performance.now();
+    const value = Buffer.from(randomUUID());
+    const beforeMs = Date.now();
+    const produced = await question.ask((id) => produceRequest(value, id));
+    const afterMs = Date.now();
+    const { error, message, baseOffset, appendMs } = decodeProduce(produced.bytes, produced.size);
+    if (error !== KAFKA_ERROR.none) throw refusal('take', error, message);
+    const target = {
+      topic: PROBE_TOPIC,
+      topicId: topic.topicId,
+      partition: 0,
+      leaderEpoch,
+      rack: '',
+    };
+    const request = prepareFetch(target, question.versions, FETCH_WAIT_MS);
+    const fetched = await question.ask((id) => {
+      request.set(id, baseOffset, -1, FETCH_BYTES);
+      return request.bytes;
+    });
+    const response = decodeFetch(fetched.bytes, fetched.size, request.version);
+    if (response.error !== KAFKA_ERROR.none) throw refusal('give back', response.error, '');
+    const records = fetched.bytes.subarray(response.recordsStart, response.recordsEnd);
+    if (!records.includes(value))
+      throw refusal('give back', KAFKA_ERROR.none, 'another record came');
+    // Without the topic's own time the broker tells none.
+    const theirMs = appendMs < 0 ? Number.NaN : appendMs;
+    const clock: ClockReading = { beforeMs, theirMs, afterMs };
+    return { offset: baseOffset, clock, tookMs: performance.now() - startedMs };
+  } finally {
+    question.close();
+  }
+}
+
+function produceRequest(value: Buffer, correlationId: number): Buffer {
+  const head = new ProduceHead(PROBE_TOPIC, 0, REPLICAS_TIMEOUT_MS);
+  const bytes = Buffer.alloc(1024);
+  const writer = new RecordBatchWriter();
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  writer.begin(bytes, view, head.length, Date.now());
+  const at = writer.open(Date.now());
+  writer.close(at + value.copy(bytes, at));
+  const end = writer.finish(NO_PRODUCER, -1);
+  head.write(bytes, end, correlationId);
+  return bytes.subarray(0, end);
+}
+
+function refusal(verb: string, error: number, message: string): VendavalError {
+  const why = message || kafkaErrorName(error);
+  const isForbidden = error === KAFKA_ERROR.topicAuthorizationFailed;
+  return new VendavalError(`the brokers did not ${verb} the probe: ${why}`, {
+    code: isForbidden ? 'E_KAFKA_AUTHORIZATION' : 'E_PRODUCE_FAILED',
+    hint: isForbidden
+      ? `Grant Read and Write on the topic "${PROBE_TOPIC}", or use --no-probe.`
+      : 'With too few replicas in sync no producer can send: see the topic.',
+  });
+}
