@@ -4,9 +4,9 @@
  * they are called, so that none pays for the imports of another.
  */
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Argument, Command, CommanderError, Help, InvalidArgumentError, Option } from 'commander';
 import type { Shell } from './commands/shell.ts';
-import { OPTIONS, type OptionKey } from './config/options.ts';
+import { OPTION_GROUPS, OPTIONS, type OptionKey } from './config/options.ts';
 import { OPTION_KEYS, type ResolvedSettings, resolveSettings } from './config/settings.ts';
 import { codeOf, EXIT, type ExitCode, messageOf, VendavalError } from './lib/errors.ts';
 import { parseDurationMs } from './lib/units.ts';
@@ -21,7 +21,17 @@ type Flags = Partial<Record<OptionKey, string>> & { config?: string };
 const attributeOf = (flag: string) =>
   flag.slice(2).replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
-function withCommonFlags(command: Command): Command {
+/**
+ * Every command takes every option, since variables and a config file are for all of them; its
+ * help shows those that matter to it.
+ *
+ * @param used what matters to it; everything by default
+ */
+function withCommonFlags(
+  command: Command,
+  used: readonly OptionKey[] = OPTION_KEYS,
+  examples: readonly string[] = [],
+): Command {
   for (const key of OPTION_KEYS) {
     const spec: {
       flag: string;
@@ -32,10 +42,33 @@ function withCommonFlags(command: Command): Command {
     } = OPTIONS[key];
     const flags = spec.argument ? `${spec.flag} <${spec.argument}>` : spec.flag;
     const shown = spec.defaultText === '' ? '' : `, default ${spec.defaultText}`;
-    command.option(flags, `${spec.text} (${spec.env}${shown})`);
+    const option = new Option(flags, `${spec.text} (${spec.env}${shown})`);
+    option.helpGroup(OPTION_GROUPS[key]).hideHelp(!used.includes(key));
+    command.addOption(option);
   }
-  return command.option('--config <file>', `JSON file with options by name (${CONFIG_ENV})`);
+  const file = new Option('--config <file>', `JSON file with options by name (${CONFIG_ENV})`);
+  command.addOption(file.helpGroup(OPTION_GROUPS.json));
+  return examples.length === 0 ? command : command.addHelpText('after', exampleText(examples));
 }
+
+const exampleText = (examples: readonly string[]) =>
+  `\nExamples:\n${examples.map((line) => `  $ vendaval ${line}`).join('\n')}`;
+
+/** A command's own options come before those of all. */
+function ownFirst(this: Help, ...given: Parameters<Help['groupItems']>) {
+  const groups: [string, unknown[]][] = [...Help.prototype.groupItems.call(this, ...given)];
+  const isOwn = ([name]: [string, unknown[]]) => Number(name !== 'Options:');
+  return new Map(groups.sort((a, b) => isOwn(a) - isOwn(b))) as never;
+}
+
+const KAFKA_KEYS: OptionKey[] = ['brokers', 'topic', 'json'];
+const STORE_KEYS: OptionKey[] = [
+  ...KAFKA_KEYS,
+  'deadLetterTopic',
+  'mongo',
+  'database',
+  'collection',
+];
 
 function readConfigFile(path: string | undefined): { path: string; content: unknown } | undefined {
   if (!path) return undefined;
@@ -100,12 +133,15 @@ function build(): Command {
     .description('Exact real-time sales totals from Kafka to MongoDB.')
     .version(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version)
     .showSuggestionAfterError(true)
-    .showHelpAfterError('hint:  vendaval --help shows commands and flags')
+    // What is wrong is told in one place, with hint and code as all else.
+    .configureOutput({ outputError: () => {} })
+    .configureHelp({ groupItems: ownFirst as never })
     .addHelpText(
       'after',
       `
 Examples:
   $ vendaval demo                          everything in one process, nothing to install
+  $ vendaval doctor                        what stands in the way, and what mends it
   $ vendaval topic create                  the topic and its dead-letter topic
   $ vendaval produce --rate 2              two made-up sales a second
   $ vendaval load --rate 100000            a black Friday of a minute, and what must come of it
@@ -117,7 +153,11 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 data-loss guard, 4 verify found a diffe
 
   // A first word is a command: a mistyped one would else be an argument too many of the default.
   const isDefault = process.argv[2] === undefined || process.argv[2].startsWith('-');
-  withCommonFlags(program.command('engine', { isDefault }))
+  withCommonFlags(program.command('engine', { isDefault }), OPTION_KEYS, [
+    'engine --brokers kafka1:9092,kafka2:9092 --mongo "$MONGO_URL"',
+    'engine --until-end --json | jq .code',
+    'engine --http 0.0.0.0:4040 --http-hosts painel.loja',
+  ])
     .description('count sales and keep the totals in MongoDB (the default command)')
     .option('--until-end', "drain to the log's present end, flush, commit, exit 0", false)
     .action(
@@ -127,13 +167,16 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 data-loss guard, 4 verify found a diffe
       }),
     );
 
-  withCommonFlags(program.command('produce'))
+  withCommonFlags(program.command('produce'), KAFKA_KEYS, [
+    'produce --rate 500',
+    'produce --count 1000 --seed 7 --format flatbuffers',
+  ])
     .description('send made-up sales to the topic')
     .option('--rate <n>', 'sales a second', number(0.01, 1_000_000, false), 2)
     .option('--count <n>', 'stop after so many; 0 is until Ctrl+C', number(0, 1e12, true), 0)
     .option(
-      '--format <name>',
-      'how a sale is written: json or flatbuffers',
+      '--format <json|flatbuffers>',
+      'how a sale is written',
       oneOf(['json', 'flatbuffers']),
       'json',
     )
@@ -147,11 +190,18 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 data-loss guard, 4 verify found a diffe
       }),
     );
 
-  withCommonFlags(program.command('load'))
+  withCommonFlags(
+    program.command('load'),
+    [...STORE_KEYS, 'threads'],
+    [
+      'load --rate 100000 --duration 10m --check',
+      'load --profile constant --rate 20000 --late 0.01 --malformed 0.001',
+    ],
+  )
     .description('load test: a profile of sales at a rate, and an exact oracle of what was sent')
     .option(
-      '--profile <name>',
-      'constant, ramp or black-friday',
+      `--profile <${PROFILE_NAMES.join('|')}>`,
+      'how the rate goes',
       oneOf(PROFILE_NAMES),
       'black-friday',
     )
@@ -163,7 +213,12 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 data-loss guard, 4 verify found a diffe
       number(0, 1e12, true),
       0,
     )
-    .option('--format <name>', LOAD_FORMATS.join(', '), oneOf(LOAD_FORMATS), 'json')
+    .option(
+      `--format <${LOAD_FORMATS.join('|')}>`,
+      'how a sale is written',
+      oneOf(LOAD_FORMATS),
+      'json',
+    )
     .option('--seed <n>', 'make the same sales again', number(0, 2 ** 31 - 1, true))
     .option('--hot <share>', 'share of the hot category, Eletronicos', share)
     .option('--disorder <share>', 'share of sales out of order, up to the watermark delay', share)
@@ -184,7 +239,11 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 data-loss guard, 4 verify found a diffe
       }),
     );
 
-  withCommonFlags(program.command('demo'))
+  withCommonFlags(program.command('demo'), OPTION_KEYS, [
+    'demo --rate 50',
+    'demo --real-time --duration 10m',
+    'demo --brokers localhost:9092             your Kafka, and the rest embedded',
+  ])
     .description('everything at once, on embedded parts: broker, database, producer, engine')
     .option('--real-time', 'windows of 1 minute and a delay of 2, as in production', false)
     .option('--rate <n>', 'made-up sales a second', number(0.01, 100_000, false), 5)
@@ -197,7 +256,11 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 data-loss guard, 4 verify found a diffe
       }),
     );
 
-  withCommonFlags(program.command('verify'))
+  withCommonFlags(
+    program.command('verify'),
+    [...STORE_KEYS, 'threads'],
+    ['verify --database black_friday', 'verify --from 2024-11-29 --to 2024-11-30'],
+  )
     .description('compare the totals with the log; may run beside an engine')
     .option('--from <time>', 'windows that start then or later, such as 2024-11-29T10:00')
     .option('--to <time>', 'windows that start before then')
@@ -209,7 +272,11 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 data-loss guard, 4 verify found a diffe
       }),
     );
 
-  withCommonFlags(program.command('doctor'))
+  withCommonFlags(program.command('doctor'), OPTION_KEYS, [
+    'doctor',
+    'doctor --brokers localhost:9092 --no-probe',
+    `doctor --json | jq 'select(.verdict == "fail")'`,
+  ])
     .description('look for what stands in the way of the engine, and say how to mend it')
     .option('--no-probe', 'write nothing: no record to a topic of its own, no document')
     .option('--timeout <duration>', 'longest time of each check', duration, 10_000)
@@ -222,7 +289,11 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 data-loss guard, 4 verify found a diffe
     );
 
   const topic = program.command('topic').description('make or show the topic');
-  withCommonFlags(topic.command('create'))
+  withCommonFlags(
+    topic.command('create'),
+    [...KAFKA_KEYS, 'deadLetterTopic'],
+    ['topic create', 'topic create --topic vendas --partitions 12 --replication-factor 3'],
+  )
     .description('create the topic and its dead-letter topic')
     .option('--partitions <n>', 'partitions of each', number(1, 10_000, true), 3)
     .option('--replication-factor <n>', 'replicas of each partition', number(1, 99, true), 1)
@@ -233,7 +304,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 data-loss guard, 4 verify found a diffe
         await runTopicCreate(settings, { partitions, replicationFactor }, shell);
       }),
     );
-  withCommonFlags(topic.command('describe'))
+  withCommonFlags(topic.command('describe'), KAFKA_KEYS, ['topic describe --topic vendas'])
     .description('show partitions, leaders, replicas and ISR')
     .action(
       action(async ({ settings }, shell) => {
@@ -243,7 +314,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 data-loss guard, 4 verify found a diffe
     );
 
   const config = program.command('config').description('look at the configuration');
-  withCommonFlags(config.command('print'))
+  withCommonFlags(config.command('print'), OPTION_KEYS, ['config print --config producao.json'])
     .description('print each value with its origin; secrets are masked')
     .action(
       action(async (resolved, shell) => {
@@ -251,8 +322,25 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 data-loss guard, 4 verify found a diffe
         runConfigPrint(resolved, shell);
       }),
     );
+
+  program
+    .command('completion')
+    .description('print what the Tab key completes, for a shell')
+    .addArgument(new Argument('<shell>', 'of this shell').choices(['bash', 'zsh', 'fish']))
+    .addHelpText('after', COMPLETION_HELP)
+    .action(async (shell: string) => {
+      const { completionScript } = await import('./commands/completion.ts');
+      process.stdout.write(completionScript(program, shell as never));
+    });
   return program;
 }
+
+const COMPLETION_HELP = `
+Examples:
+  $ source <(vendaval completion bash)                                   now, in bash
+  $ vendaval completion bash > ~/.local/share/bash-completion/completions/vendaval
+  $ vendaval completion zsh > "\${fpath[1]}/_vendaval"
+  $ vendaval completion fish > ~/.config/fish/completions/vendaval.fish`;
 
 function duration(text: string): number {
   const ms = parseDurationMs(text);
@@ -268,6 +356,32 @@ function oneOf<T extends string>(names: readonly T[]): (name: string) => T {
   };
 }
 
+function isJsonAsked(): boolean {
+  const variable = process.env[OPTIONS.json.env] ?? '';
+  return process.argv.includes(OPTIONS.json.flag) || /^(true|1|yes)$/i.test(variable);
+}
+
+/** What commander says, as errors are told here; null when it has shown the help instead. */
+function usageError({ code, message }: CommanderError): VendavalError | null {
+  if (code === 'commander.help') return null;
+  const [what, ...rest] = message.replace(/^error: /, '').split('\n');
+  const meant = rest.join(' ').replace(/^\(|\)$/g, '');
+  const isWordBehindFlags =
+    code === 'commander.excessArguments' && process.argv[2]?.startsWith('-');
+  const hint = isWordBehindFlags
+    ? 'The command comes first: vendaval <command> [flags].'
+    : meant || 'vendaval --help shows commands and flags';
+  return new VendavalError(what, { code: 'E_USAGE', exitCode: EXIT.usage, hint });
+}
+
+/** `help topic create` is `topic create --help`, and a word that is no command is told as such. */
+function withHelpAsFlag(program: Command, argv: readonly string[]): string[] {
+  const [node, script, first, ...words] = argv;
+  if (first !== 'help' || words.length === 0) return [...argv];
+  const isKnown = program.commands.some((command) => command.name() === words[0]);
+  return [node, script, ...words, ...(isKnown ? ['--help'] : [])];
+}
+
 async function main(): Promise<void> {
   const program = build();
   const everyCommand = [
@@ -277,21 +391,23 @@ async function main(): Promise<void> {
   ];
   for (const command of everyCommand) command.exitOverride();
   try {
-    await program.parseAsync();
+    await program.parseAsync(withHelpAsFlag(program, process.argv));
     process.exitCode = exitCode;
   } catch (error) {
-    if (error instanceof CommanderError) {
-      process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;
-      return;
-    }
+    if (error instanceof CommanderError && error.exitCode === 0) return;
     // Stopped before there was anything to stop: as good an end as any other stop.
     if (codeOf(error) === 'E_STOPPED') {
       process.exitCode = EXIT.done;
       return;
     }
+    const failure = error instanceof CommanderError ? usageError(error) : error;
+    if (failure === null) {
+      process.exitCode = EXIT.usage;
+      return;
+    }
     const { printError } = await import('./commands/shell.ts');
-    printError(error, process.stderr, !process.stderr.isTTY && process.argv.includes('--json'));
-    process.exitCode = error instanceof VendavalError ? error.exitCode : EXIT.failed;
+    printError(failure, process.stderr, !process.stderr.isTTY && isJsonAsked());
+    process.exitCode = failure instanceof VendavalError ? failure.exitCode : EXIT.failed;
   }
 }
 

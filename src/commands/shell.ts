@@ -5,6 +5,8 @@
  */
 
 import pino from 'pino';
+import { OPTIONS } from '../config/options.ts';
+import { maskText, OPTION_KEYS } from '../config/settings.ts';
 import type { EngineEvent } from '../coordinator/engine-events.ts';
 import { codeOf, messageOf, VendavalError } from '../lib/errors.ts';
 import { errColour as pc } from './colour.ts';
@@ -37,7 +39,7 @@ export function makeShell(json: boolean): Shell {
 export function printError(error: unknown, err: NodeJS.WriteStream, json: boolean): void {
   const isKnown = error instanceof VendavalError;
   const code = isKnown ? error.code : codeOf(error) || 'E_INTERNAL';
-  const message = messageOf(error);
+  const message = maskText(messageOf(error));
   const hint = isKnown ? error.hint : undefined;
   if (json) {
     err.write(`${JSON.stringify({ level: 'error', code, message, ...(hint ? { hint } : {}) })}\n`);
@@ -46,21 +48,40 @@ export function printError(error: unknown, err: NodeJS.WriteStream, json: boolea
   err.write(`${pc.red('error:')} ${message}\n`);
   if (hint) err.write(`${pc.cyan('hint:')}  ${hint}\n`);
   err.write(`${pc.dim(`code:  ${code}`)}\n`);
-  if (!isKnown && error instanceof Error) err.write(`${pc.dim(error.stack ?? '')}\n`);
+  if (!isKnown && error instanceof Error) err.write(`${pc.dim(maskText(error.stack ?? ''))}\n`);
 }
 
 const LEVEL_COLOUR = { info: pc.green, warn: pc.yellow, error: pc.red } as const;
 /** The same trouble is told once in this time; a broken link repeats itself many times a second. */
 const REPEAT_MS = 5000;
 
+/** Fields that hold a secret, by every name that an option has; whatever is logged, not they. */
+const SECRET_FIELDS = OPTION_KEYS.filter((key) => (OPTIONS[key] as { secret?: boolean }).secret)
+  .flatMap((key) => [key, OPTIONS[key].env, OPTIONS[key].flag.slice(2)])
+  .concat('url', 'password');
+
+/** JSON lines on a stream, secrets left out. */
+export function jsonLogger(out: pino.DestinationStream): pino.Logger {
+  const names = [...new Set(SECRET_FIELDS)];
+  return pino(
+    {
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      redact: { paths: names.flatMap((name) => [name, `*.${name}`]), censor: '***' },
+    },
+    out,
+  );
+}
+
 /** Writes engine events, as pino's JSON lines or as text; repeated ones are counted. */
 export function eventWriter(
   shell: Shell,
   writeText: (line: string) => void = (line) => shell.err.write(`${line}\n`),
 ): (event: EngineEvent) => void {
-  const logger = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, shell.out);
+  const logger = jsonLogger(shell.out);
   const told = new Map<string, { atMs: number; repeats: number }>();
-  return ({ level, code, message }) => {
+  return ({ level, code, message: given }) => {
+    const message = maskText(given);
     const key = `${code} ${message}`;
     const last = told.get(key);
     const nowMs = performance.now();

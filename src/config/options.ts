@@ -304,6 +304,29 @@ export const OPTIONS = {
 
 export type OptionKey = keyof typeof OPTIONS;
 
+/** Under which heading of a command's help each stands. */
+export const OPTION_GROUPS: Readonly<Record<OptionKey, string>> = {
+  brokers: 'Kafka:',
+  topic: 'Kafka:',
+  deadLetterTopic: 'Kafka:',
+  group: 'Kafka:',
+  rack: 'Kafka:',
+  mongo: 'MongoDB:',
+  database: 'MongoDB:',
+  collection: 'MongoDB:',
+  windowMs: 'Rules (pinned in the database at first use):',
+  watermarkDelayMs: 'Rules (pinned in the database at first use):',
+  futureToleranceMs: 'Rules (pinned in the database at first use):',
+  timeZone: 'Rules (pinned in the database at first use):',
+  maxCategories: 'Rules (pinned in the database at first use):',
+  onCorrupt: 'Process:',
+  flushIntervalMs: 'Process:',
+  http: 'Process:',
+  httpHosts: 'Process:',
+  threads: 'Process:',
+  json: 'Output:',
+};
+
 /** One typed value for each row of the table. */
 export type Settings = {
   readonly [Key in OptionKey]: ReturnType<(typeof OPTIONS)[Key]['parse']>;

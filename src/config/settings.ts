@@ -101,6 +101,11 @@ export function maskUrl(url: string): string {
     );
 }
 
+/** Any text, with what could be a secret in its URLs masked. */
+export function maskText(text: string): string {
+  return text.replace(/[a-z][a-z0-9+.-]*:\/\/[^\s"'`<>]+/gi, maskUrl);
+}
+
 /** The value as text, with secrets masked. */
 export function showSetting(key: OptionKey, settings: Settings): string {
   const spec = specOf(key);

@@ -19,7 +19,11 @@ import type { BrokerAddress } from '../kafka/protocol/requests.ts';
 import { VendavalError } from '../lib/errors.ts';
 import { type Looked, type Problem, READ } from './examination.ts';
 
-export const ASK_TIMEOUTS: SocketTimeouts = { connectMs: 3000, silenceMs: 4000 };
+/** Of one question: a check asks two or three in its time. */
+const askTimeouts = (limitMs: number): SocketTimeouts => ({
+  connectMs: limitMs * 0.3,
+  silenceMs: limitMs * 0.4,
+});
 
 type Place = Pick<BrokerAddress, 'host' | 'port'>;
 
@@ -29,6 +33,7 @@ export interface Cluster {
   readonly toldBy: Place;
   /** Brokers that can be reached where they say they are. */
   readonly reachable: ReadonlySet<number>;
+  readonly timeouts: SocketTimeouts;
 }
 
 /** What became of one address. */
@@ -46,7 +51,9 @@ interface Visit extends Place {
 
 const nameOf = ({ host, port }: Place) => `${host.includes(':') ? `[${host}]` : host}:${port}`;
 
-async function visit(place: Place, id: number | null): Promise<Visit> {
+type Visitor = (place: Place, id: number | null) => Promise<Visit>;
+
+async function visit(place: Place, id: number | null, timeouts: SocketTimeouts): Promise<Visit> {
   const { host, port } = place;
   const ip = await lookup(host).then(
     ({ address }) => address,
@@ -55,7 +62,7 @@ async function visit(place: Place, id: number | null): Promise<Visit> {
   let isOpen = false;
   let release: string | null = null;
   try {
-    const question = await BrokerQuestion.open(place, ASK_TIMEOUTS, () => {
+    const question = await BrokerQuestion.open(place, timeouts, () => {
       isOpen = true;
     });
     try {
@@ -73,19 +80,24 @@ async function visit(place: Place, id: number | null): Promise<Visit> {
   }
 }
 
-export async function lookAtBrokers({ brokers }: Settings): Promise<Looked<Cluster>> {
-  const first = await Promise.all(parseBrokers(brokers).map((place) => visit(place, null)));
+export async function lookAtBrokers(
+  { brokers }: Settings,
+  limitMs: number,
+): Promise<Looked<Cluster>> {
+  const timeouts = askTimeouts(limitMs);
+  const go: Visitor = (place, id) => visit(place, id, timeouts);
+  const first = await Promise.all(parseBrokers(brokers).map((place) => go(place, null)));
   const told = first.find(({ metadata }) => metadata !== null);
   if (!told) return noneAnswers(first);
   const metadata = told.metadata!;
   const advertised = await Promise.all(
-    [...metadata.brokers.values()].map((broker) => revisit(broker, first)),
+    [...metadata.brokers.values()].map((broker) => revisit(broker, first, go)),
   );
   const wrong = advertised.filter(({ error, metadata: own }) => {
     return error !== null || own?.clusterId !== metadata.clusterId;
   });
   const reachable = new Set(advertised.filter((v) => !wrong.includes(v)).map(({ id }) => id!));
-  const value: Cluster = { metadata, toldBy: told, reachable };
+  const value: Cluster = { metadata, toldBy: told, reachable, timeouts };
   const releases = [...new Set([told, ...advertised].flatMap(({ release }) => release ?? []))];
   const count = advertised.length === 1 ? '1 broker' : `${advertised.length} brokers`;
   const finding = {
@@ -106,7 +118,7 @@ export async function lookAtBrokers({ brokers }: Settings): Promise<Looked<Clust
   };
   const deaf = first.filter(({ error }) => error);
   if (wrong.length > 0) {
-    const problem = await advertisedProblem(wrong, told, metadata.clusterId);
+    const problem = await advertisedProblem(wrong, told, metadata.clusterId, go);
     return { verdict: 'fail', ...finding, problem };
   }
   if (deaf.length > 0) {
@@ -116,9 +128,13 @@ export async function lookAtBrokers({ brokers }: Settings): Promise<Looked<Clust
 }
 
 /** A broker is not asked again that was asked under the same address. */
-function revisit({ id, host, port }: BrokerAddress, first: readonly Visit[]): Promise<Visit> {
+function revisit(
+  { id, host, port }: BrokerAddress,
+  first: readonly Visit[],
+  go: Visitor,
+): Promise<Visit> {
   const known = first.find((one) => one.host === host && one.port === port);
-  return known ? Promise.resolve({ ...known, id }) : visit({ host, port }, id);
+  return known ? Promise.resolve({ ...known, id }) : go({ host, port }, id);
 }
 
 function lineOf(found: Visit): string {
@@ -203,6 +219,7 @@ async function advertisedProblem(
   wrong: readonly Visit[],
   told: Visit,
   clusterId: string | null,
+  go: Visitor,
 ): Promise<Problem> {
   const unknown = wrong.filter(({ ip }) => ip === null);
   const names = unknown.map(({ host }) => host);
@@ -213,7 +230,7 @@ async function advertisedProblem(
   if (unknown.length > 0) {
     const ip = told.ip ?? '127.0.0.1';
     const say = unknown.map((one) => `broker ${one.id} calls itself ${nameOf(one)}`).join(', ');
-    const isEnough = await isOpenAt(ip, unknown[0].port);
+    const isEnough = (await go({ host: ip, port: unknown[0].port }, null)).isOpen;
     const line = hostsLine([...new Set(names)].map((name) => `${ip} ${name}`));
     return {
       code: 'E_BROKER_HOST',
@@ -239,10 +256,6 @@ async function advertisedProblem(
     run: [configure],
     read: READ.advertised,
   };
-}
-
-async function isOpenAt(host: string, port: number): Promise<boolean> {
-  return (await visit({ host, port }, null)).isOpen;
 }
 
 /** Others answer, so all goes well until those are down. */

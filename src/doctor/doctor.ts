@@ -33,8 +33,8 @@ export interface Doctor {
 
 export function startDoctor(settings: Settings, options: DoctorOptions): Doctor {
   const examination = new Examination(options.limitMs);
-  const kafka = lookAtKafka(examination, settings, options.probe);
-  const mongo = lookAtMongo(examination, settings, options.probe);
+  const kafka = lookAtKafka(examination, settings, options);
+  const mongo = lookAtMongo(examination, settings, options);
   examination.add({
     id: 'engine.place',
     title: 'where it goes on',
@@ -55,11 +55,11 @@ export function startDoctor(settings: Settings, options: DoctorOptions): Doctor 
   return { checks, close: mongo.close };
 }
 
-function lookAtKafka(examination: Examination, settings: Settings, mayProbe: boolean) {
+function lookAtKafka(examination: Examination, settings: Settings, options: DoctorOptions) {
   const brokers = examination.add({
     id: 'kafka.brokers',
     title: 'brokers',
-    look: () => lookAtBrokers(settings),
+    look: () => lookAtBrokers(settings, options.limitMs),
   });
   const topics = examination.add({
     id: 'kafka.topics',
@@ -96,7 +96,7 @@ function lookAtKafka(examination: Examination, settings: Settings, mayProbe: boo
     id: 'kafka.probe',
     title: 'probe',
     needs: [usable],
-    look: (cluster) => (mayProbe ? probeKafka(settings, cluster) : NO_PROBE),
+    look: (cluster) => (options.probe ? probeKafka(settings, cluster) : NO_PROBE),
   });
   examination.add({
     id: 'kafka.clock',
@@ -109,7 +109,7 @@ function lookAtKafka(examination: Examination, settings: Settings, mayProbe: boo
 
 const NO_PROBE = { verdict: 'skip', found: 'left out, as asked for' } as const;
 
-function lookAtMongo(examination: Examination, settings: Settings, mayProbe: boolean) {
+function lookAtMongo(examination: Examination, settings: Settings, options: DoctorOptions) {
   let opened: MongoConnection | undefined;
   let isClosed = false;
   const keep = (connection: MongoConnection) => {
@@ -120,7 +120,7 @@ function lookAtMongo(examination: Examination, settings: Settings, mayProbe: boo
   const servers = examination.add({
     id: 'mongodb.server',
     title: 'server',
-    look: () => lookAtServers(settings.mongo),
+    look: () => lookAtServers(settings.mongo, options.limitMs),
   });
   examination.add({
     id: 'mongodb.topology',
@@ -150,7 +150,7 @@ function lookAtMongo(examination: Examination, settings: Settings, mayProbe: boo
     id: 'mongodb.write-concern',
     title: 'write concern',
     needs: [login, rights],
-    look: (connection) => (mayProbe ? probeDatabase(connection) : NO_PROBE),
+    look: (connection) => (options.probe ? probeDatabase(connection) : NO_PROBE),
   });
   examination.add({
     id: 'mongodb.indexes',

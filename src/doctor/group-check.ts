@@ -12,7 +12,7 @@ import {
 } from '../kafka/protocol/cluster.ts';
 import { KAFKA_ERROR, kafkaErrorName } from '../kafka/protocol/error-codes.ts';
 import { formatCount } from '../lib/units.ts';
-import { ASK_TIMEOUTS, type Cluster } from './cluster-check.ts';
+import type { Cluster } from './cluster-check.ts';
 import { type Looked, READ } from './examination.ts';
 import type { LogEnds } from './topic-checks.ts';
 
@@ -20,13 +20,13 @@ const GROUP_FORBIDDEN = 30;
 
 export async function lookAtGroup(
   { brokers, group, topic }: Settings,
-  { toldBy }: Cluster,
+  { toldBy, timeouts }: Cluster,
   ends: readonly LogEnds[],
 ): Promise<Looked<never>> {
-  const coordinator = await coordinatorOf(group, toldBy);
+  const coordinator = await coordinatorOf(group, toldBy, timeouts);
   if (coordinator.error === KAFKA_ERROR.coordinatorNotAvailable) return noneYet(group);
   if (coordinator.error !== KAFKA_ERROR.none) return refused(group, coordinator.error, brokers);
-  const question = await BrokerQuestion.open(coordinator, ASK_TIMEOUTS);
+  const question = await BrokerQuestion.open(coordinator, timeouts);
   let info: GroupInfo;
   let committed: ReturnType<typeof decodeOffsetFetch>;
   try {
@@ -43,8 +43,12 @@ export async function lookAtGroup(
   return describe(group, info, committed.offsets, ends);
 }
 
-async function coordinatorOf(group: string, broker: { host: string; port: number }) {
-  const question = await BrokerQuestion.open(broker, ASK_TIMEOUTS);
+async function coordinatorOf(
+  group: string,
+  broker: Cluster['toldBy'],
+  timeouts: Cluster['timeouts'],
+) {
+  const question = await BrokerQuestion.open(broker, timeouts);
   try {
     const answer = await question.ask((id) => encodeFindCoordinator(id, group));
     return decodeFindCoordinator(answer.bytes, answer.size);

@@ -7,6 +7,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Settings } from '../config/options.ts';
 import { BrokerQuestion } from '../kafka/broker-question.ts';
+import type { SocketTimeouts } from '../kafka/broker-socket.ts';
 import { existingTopic, topicMetadata } from '../kafka/metadata.ts';
 import { KAFKA_ERROR, kafkaErrorName } from '../kafka/protocol/error-codes.ts';
 import { decodeProduce, ProduceHead } from '../kafka/protocol/produce.ts';
@@ -14,7 +15,7 @@ import { decodeFetch, prepareFetch, type TopicMetadata } from '../kafka/protocol
 import { RecordBatchWriter } from '../kafka/record-batch-writer.ts';
 import { sleep } from '../lib/clock.ts';
 import { VendavalError } from '../lib/errors.ts';
-import { ASK_TIMEOUTS, type Cluster } from './cluster-check.ts';
+import type { Cluster } from './cluster-check.ts';
 import { type Looked, READ } from './examination.ts';
 
 export const PROBE_TOPIC = 'vendaval-doctor';
@@ -25,7 +26,6 @@ const PROBE_CONFIG = {
 } as const;
 /** No idempotent producer: a probe that is in the log twice does no harm. */
 const NO_PRODUCER = { producerId: -1n, epoch: -1 } as const;
-const REPLICAS_TIMEOUT_MS = 4000;
 const FETCH_BYTES = 64 * 1024;
 const FETCH_WAIT_MS = 500;
 const LEADER_POLL_MS = 100;
@@ -39,7 +39,7 @@ export interface ClockReading {
 
 export async function probeKafka(
   settings: Settings,
-  { metadata }: Cluster,
+  { metadata, timeouts }: Cluster,
 ): Promise<Looked<ClockReading>> {
   const { brokers } = settings;
   const isNew = !metadata.topics.has(PROBE_TOPIC);
@@ -52,8 +52,8 @@ export async function probeKafka(
       return notAllowed(brokers, error as VendavalError);
     }
   }
-  const topic = await topicWithLeader(brokers);
-  const { offset, clock, tookMs } = await sendAndFetch(topic);
+  const topic = await topicWithLeader(brokers, timeouts);
+  const { offset, clock, tookMs } = await sendAndFetch(topic, timeouts);
   return {
     verdict: 'ok',
     found:
@@ -93,24 +93,24 @@ function notAllowed(brokers: string, error: VendavalError): Looked<ClockReading>
 }
 
 /** A new topic's leader takes a moment; the check's own limit ends the wait. */
-async function topicWithLeader(brokers: string): Promise<TopicMetadata> {
-  const giveUpMs = performance.now() + 5000;
+async function topicWithLeader(brokers: string, timeouts: SocketTimeouts): Promise<TopicMetadata> {
+  const giveUpMs = performance.now() + timeouts.silenceMs;
   while (performance.now() < giveUpMs) {
-    const found = await topicMetadata(brokers, PROBE_TOPIC, ASK_TIMEOUTS);
+    const found = await topicMetadata(brokers, PROBE_TOPIC, timeouts);
     if (found.error === KAFKA_ERROR.none && found.partitions[0]?.leaderId >= 0) return found;
     await sleep(LEADER_POLL_MS);
   }
-  return existingTopic(brokers, PROBE_TOPIC, ASK_TIMEOUTS);
+  return existingTopic(brokers, PROBE_TOPIC, timeouts);
 }
 
-async function sendAndFetch(topic: TopicMetadata) {
+async function sendAndFetch(topic: TopicMetadata, timeouts: SocketTimeouts) {
   const [{ leaderId, leaderEpoch }] = topic.partitions;
-  const question = await BrokerQuestion.open(topic.brokers.get(leaderId)!, ASK_TIMEOUTS);
+  const question = await BrokerQuestion.open(topic.brokers.get(leaderId)!, timeouts);
   try {
     const startedMs = performance.now();
     const value = Buffer.from(randomUUID());
     const beforeMs = Date.now();
-    const produced = await question.ask((id) => produceRequest(value, id));
+    const produced = await question.ask((id) => produceRequest(value, id, timeouts.silenceMs));
     const afterMs = Date.now();
     const { error, message, baseOffset, appendMs } = decodeProduce(produced.bytes, produced.size);
     if (error !== KAFKA_ERROR.none) throw refusal('take', error, message);
@@ -140,8 +140,8 @@ async function sendAndFetch(topic: TopicMetadata) {
   }
 }
 
-function produceRequest(value: Buffer, correlationId: number): Buffer {
-  const head = new ProduceHead(PROBE_TOPIC, 0, REPLICAS_TIMEOUT_MS);
+function produceRequest(value: Buffer, correlationId: number, timeoutMs: number): Buffer {
+  const head = new ProduceHead(PROBE_TOPIC, 0, Math.round(timeoutMs));
   const bytes = Buffer.alloc(1024);
   const writer = new RecordBatchWriter();
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);

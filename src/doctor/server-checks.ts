@@ -11,7 +11,6 @@ import { mongoError, mongoHosts } from '../mongo/connection.ts';
 import { type Finding, type Looked, READ } from './examination.ts';
 import type { ClockReading } from './kafka-probe.ts';
 
-const ANSWER_LIMIT_MS = 4000;
 /** The oldest that has what the engine's updates use, and that the driver speaks to. */
 const WIRE_VERSION_NEEDED = 8;
 const WIRE_RELEASES: readonly [wireVersion: number, release: string][] = [
@@ -55,14 +54,14 @@ function anonymousUrls(url: string): { host: string; url: string }[] {
     .map((host) => ({ host, url: `mongodb://${host}/${query}&directConnection=true` }));
 }
 
-async function hello(host: string, url: string): Promise<Server> {
+async function hello(host: string, url: string, limitMs: number): Promise<Server> {
   let client: MongoClient | undefined;
   try {
     client = new MongoClient(url, {
       appName: 'vendaval-doctor',
-      serverSelectionTimeoutMS: ANSWER_LIMIT_MS,
-      connectTimeoutMS: ANSWER_LIMIT_MS,
-      socketTimeoutMS: ANSWER_LIMIT_MS,
+      serverSelectionTimeoutMS: limitMs,
+      connectTimeoutMS: limitMs,
+      socketTimeoutMS: limitMs,
     });
     const admin = client.db('admin');
     await admin.command({ hello: 1 });
@@ -76,9 +75,11 @@ async function hello(host: string, url: string): Promise<Server> {
   }
 }
 
-export async function lookAtServers(url: string): Promise<Looked<Servers>> {
+export async function lookAtServers(url: string, limitMs: number): Promise<Looked<Servers>> {
   const asked = anonymousUrls(url);
-  const answers = await Promise.allSettled(asked.map((one) => hello(one.host, one.url)));
+  const answers = await Promise.allSettled(
+    asked.map((one) => hello(one.host, one.url, limitMs * 0.4)),
+  );
   const answering = answers
     .flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []))
     .sort((a, b) => Number(b.hello.isWritablePrimary) - Number(a.hello.isWritablePrimary));

@@ -12,7 +12,7 @@ import { KAFKA_ERROR, kafkaErrorName } from '../kafka/protocol/error-codes.ts';
 import { decodeFetch, type PartitionMetadata, prepareFetch } from '../kafka/protocol/requests.ts';
 import { messageOf, VendavalError } from '../lib/errors.ts';
 import { formatCount } from '../lib/units.ts';
-import { ASK_TIMEOUTS, type Cluster } from './cluster-check.ts';
+import type { Cluster } from './cluster-check.ts';
 import { type Finding, type Looked, type Problem, READ } from './examination.ts';
 
 const NAMES_SHOWN = 12;
@@ -226,11 +226,11 @@ export async function lookAtLogs(cluster: Cluster, topic: ListedTopic): Promise<
 }
 
 async function lookAtLog(
-  { metadata }: Cluster,
+  { metadata, timeouts }: Cluster,
   { name, topicId }: ListedTopic,
   { partition, leaderId, leaderEpoch }: PartitionMetadata,
 ): Promise<LogEnds> {
-  const question = await BrokerQuestion.open(metadata.brokers.get(leaderId)!, ASK_TIMEOUTS);
+  const question = await BrokerQuestion.open(metadata.brokers.get(leaderId)!, timeouts);
   try {
     const endOf = async (time: number) => {
       const answer = await question.ask((id) => encodeListOffsets(id, name, partition, time));

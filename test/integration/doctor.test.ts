@@ -58,7 +58,7 @@ class Examined {
 }
 
 async function examine(t: TestContext, flags: readonly string[]): Promise<Examined> {
-  const doctor = new EngineProcess(t, ['doctor', ...flags]);
+  const doctor = new EngineProcess(t, ['doctor', '--timeout', '60s', ...flags]);
   const { code } = await doctor.end();
   return new Examined(code, doctor.stdout, doctor.stderr);
 }
@@ -181,7 +181,7 @@ describe.concurrent('the doctor names', () => {
     expect(examined.check('kafka.topic').verdict).toBe('ok');
     expect(examined.check('kafka.logs').verdict).toBe('skip');
     expect((await doctorOf(t, scene, { brokers: broker.brokers, topic })).failures).toEqual({});
-  });
+  }, 300_000);
 
   test('a broker that tells its clients an address where nothing is', async (t) => {
     // The shared broker's second listener advertises a proxy that is not started here.

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { READ } from '../../../src/doctor/examination.ts';
 
 const root = new URL('../../../', import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8');
@@ -22,6 +23,20 @@ describe('the failure table', () => {
 
   it('lists no code that is gone', () => {
     expect([...documented].filter((code) => !used.has(code))).toEqual([]);
+  });
+});
+
+describe('where the doctor says to read', () => {
+  it.each(Object.values(READ))('%s is there', (place) => {
+    const [path, anchor] = place.split('#');
+    const headings = read(path).match(/(?<=^#+ ).*$/gm) ?? [];
+    const anchors = headings.map((heading) =>
+      heading
+        .toLowerCase()
+        .replace(/[^\w\s-]/g, '')
+        .replaceAll(' ', '-'),
+    );
+    expect(anchors).toContain(anchor);
   });
 });
 
