@@ -14,3 +14,9 @@ export const outColour = coloursFor(process.stdout);
 
 /** For what goes to standard error. */
 export const errColour = coloursFor(process.stderr);
+
+/** A table's frame is coloured by another library, which does not heed NO_COLOR. */
+export const TABLE_STYLE = {
+  head: [] as string[],
+  border: outColour.isColorSupported ? ['grey'] : [],
+};

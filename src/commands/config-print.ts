@@ -2,7 +2,7 @@
 import Table from 'cli-table3';
 import { OPTIONS } from '../config/options.ts';
 import { OPTION_KEYS, type ResolvedSettings, showSetting } from '../config/settings.ts';
-import { outColour as pc } from './colour.ts';
+import { outColour as pc, TABLE_STYLE } from './colour.ts';
 import type { Shell } from './shell.ts';
 
 export function runConfigPrint({ settings, origins }: ResolvedSettings, shell: Shell): void {
@@ -18,7 +18,7 @@ export function runConfigPrint({ settings, origins }: ResolvedSettings, shell: S
   }
   const table = new Table({
     head: ['option', 'value', 'origin', 'variable'].map((h) => pc.bold(h)),
-    style: { head: [] },
+    style: TABLE_STYLE,
   });
   for (const { option, value, origin, variable } of rows) {
     table.push([option, value, origin === 'default' ? pc.dim(origin) : pc.green(origin), variable]);

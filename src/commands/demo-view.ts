@@ -3,7 +3,7 @@ import Table from 'cli-table3';
 import type { Db } from 'mongodb';
 import type { EngineStatus } from '../coordinator/engine-events.ts';
 import { formatCount, formatReais, humanDurationMs } from '../lib/units.ts';
-import { outColour as pc } from './colour.ts';
+import { outColour as pc, TABLE_STYLE } from './colour.ts';
 import { describeHold } from './watermark-text.ts';
 
 /** Windows shown; older ones stay in the collection. */
@@ -62,7 +62,7 @@ export function renderTotals(rows: readonly WindowRow[], windowMs: number): stri
   const table = new Table({
     head: ['window (UTC)', 'category', 'revenue', 'sales', ''].map((name) => pc.bold(name)),
     colAligns: ['left', 'left', 'right', 'right', 'left'],
-    style: { head: [], border: ['dim'] },
+    style: TABLE_STYLE,
     // No line between rows: four windows must fit on a small terminal.
     chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
   });

@@ -5,7 +5,7 @@ import { existingTopic, requireTopic, topicMetadata } from '../kafka/metadata.ts
 import type { TopicMetadata } from '../kafka/protocol/requests.ts';
 import { createTopic, DEAD_LETTER_TOPIC_CONFIG } from '../kafka/topic-admin.ts';
 import { sleep } from '../lib/clock.ts';
-import { outColour as pc } from './colour.ts';
+import { outColour as pc, TABLE_STYLE } from './colour.ts';
 import type { Shell } from './shell.ts';
 
 export interface TopicCreateOptions {
@@ -63,7 +63,7 @@ export async function runTopicDescribe(settings: Settings, shell: Shell): Promis
       `replication factor ${replicationFactor}\n`,
   );
   const head = ['partition', 'leader', 'address', 'replicas', 'ISR'].map((h) => pc.bold(h));
-  const table = new Table({ head, style: { head: [] } });
+  const table = new Table({ head, style: TABLE_STYLE });
   for (const row of rows) {
     const isUnderReplicated = row.isr.length < row.replicas.length;
     const isr = row.isr.join(',');

@@ -129,7 +129,7 @@ export class StackedChart extends Chart {
     this.plot = new uPlot(
       {
         ...this.size,
-        padding: [12, 12, 0, 0],
+        padding: [12, 28, 0, 0],
         legend: { show: false },
         cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
         scales: {
