@@ -46,7 +46,8 @@ async function take(url: string, picture: Picture): Promise<void> {
   await viewer.page.goto(`${url}/${picture.query ?? ''}`);
   await viewer.page.waitForFunction('document.querySelectorAll("canvas").length > 0');
   await settled(viewer.page);
-  await viewer.page.screenshot({ path: picture.path, fullPage: picture.fullPage ?? false });
+  const { path, fullPage = false } = picture;
+  await viewer.page.screenshot({ path, fullPage, timeout: WAIT_MS });
   console.log(picture.path);
   await viewer.close();
 }

@@ -47,11 +47,12 @@ describe('a Produce response', () => {
   const decode = (bytes: Buffer) => decodeProduce(bytes, bytes.length);
   const offsets = '0000000100000002 (base) 0000000000000005 (append time) 0000000000000001 (start)';
 
-  it('says where the batch is', () => {
+  it("says where the batch is, and the broker's time", () => {
     expect(decode(answer(`0000 ${offsets} 00000000 (no record errors) ffff`))).toEqual({
       error: 0,
       message: '',
       baseOffset: 2 ** 32 + 2,
+      appendMs: 5,
     });
   });
 
