@@ -8,7 +8,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { Page } from 'playwright-core';
 import { openViewer, type ViewerOptions } from '../test/parts/browser.ts';
 import { EngineProcess } from '../test/parts/engine-process.ts';
 
@@ -44,20 +43,15 @@ const WALL = { width: 1920, height: 1080, query: '?wall' };
 async function take(url: string, picture: Picture): Promise<void> {
   const viewer = await openViewer(ending, picture);
   await viewer.page.goto(`${url}/${picture.query ?? ''}`);
-  await viewer.page.waitForFunction('document.querySelectorAll("canvas").length > 0');
-  await settled(viewer.page);
+  await viewer.page.locator('canvas').first().waitFor();
+  await viewer.page
+    .getByText(/R\$\s?[\d.,]*[1-9]/)
+    .first()
+    .waitFor();
   const { path, fullPage = false } = picture;
   await viewer.page.screenshot({ path, fullPage, timeout: WAIT_MS });
   console.log(picture.path);
   await viewer.close();
-}
-
-/** Two frames after the last font and the first numbers. */
-async function settled(page: Page): Promise<void> {
-  await page.waitForFunction(String.raw`/R\$\s?[\d.,]*[1-9]/.test(document.body.innerText)`);
-  await page.evaluate('document.fonts.ready.then(() => true)');
-  const frame = 'new Promise((done) => requestAnimationFrame(() => done(true)))';
-  for (let i = 0; i < 2; i++) await page.evaluate(frame);
 }
 
 try {
