@@ -58,19 +58,32 @@ function toCompleted(option: Option): CompletedOption {
 
 const nameOf = ({ path }: Completed) => ['_vendaval', ...path].join('_');
 
+function bashReply(value: CompletedOption['value']): string {
+  if (value === 'file') return 'COMPREPLY=($(compgen -f -- "$cur"))';
+  if (!Array.isArray(value)) return 'COMPREPLY=()';
+  return `COMPREPLY=($(compgen -W '${value.join(' ')}' -- "$cur"))`;
+}
+
 function bashScript(all: readonly Completed[]): string {
   const flags = ({ options }: Completed) => options.map(({ flag }) => flag).join(' ');
   const words = (one: Completed) => one.words.map(({ word }) => word).join(' ');
   const commands = all.map(
     (one) => `    '${one.path.join(' ')}') words='${words(one)}'; flags='${flags(one)}' ;;`,
   );
-  const values = new Map<string, string>();
-  for (const { flag, value } of all.flatMap(({ options }) => options)) {
-    if (value === 'file') values.set(flag, 'COMPREPLY=($(compgen -f -- "$cur"))');
-    else if (Array.isArray(value)) {
-      values.set(flag, `COMPREPLY=($(compgen -W '${value.join(' ')}' -- "$cur"))`);
-    } else if (value === 'any') values.set(flag, 'COMPREPLY=()');
-  }
+  const replies = all.flatMap(({ path, options }) =>
+    options
+      .filter(({ value }) => value !== null)
+      .map(({ flag, value }) => ({ path: path.join(' '), flag, reply: bashReply(value) })),
+  );
+  // Most flags mean the same wherever they are; one that does not is told by its command.
+  const isAlike = (flag: string) =>
+    new Set(replies.filter((one) => one.flag === flag).map(({ reply }) => reply)).size === 1;
+  const values = new Map(
+    replies.map(({ path, flag, reply }) => [
+      isAlike(flag) ? `*' ${flag}'` : `'${path} ${flag}'`,
+      reply,
+    ]),
+  );
   const paths = all.filter(({ path }) => path.length > 0).map(({ path }) => `'${path.join(' ')}'`);
   return `# bash completion for vendaval: source <(vendaval completion bash)
 _vendaval() {
@@ -84,8 +97,8 @@ _vendaval() {
       *) break ;;
     esac
   done
-  case "$prev" in
-${[...values].map(([flag, reply]) => `    ${flag}) ${reply}; return ;;`).join('\n')}
+  case "$command $prev" in
+${[...values].map(([place, reply]) => `    ${place}) ${reply}; return ;;`).join('\n')}
   esac
   case "$command" in
 ${commands.join('\n')}

@@ -16,6 +16,7 @@ const CASES: readonly [typed: string, offered: readonly string[]][] = [
   ['vendaval topic create --part', ['--partitions']],
   ['vendaval engine --on-corrupt ', ['stop', 'skip']],
   ['vendaval produce --format ', ['json', 'flatbuffers']],
+  ['vendaval load --format ', ['json', 'flatbuffers', 'flatbuffers-batch']],
   ['vendaval completion z', ['zsh']],
   ['vendaval --brok', ['--brokers']],
 ];
