@@ -110,7 +110,7 @@ export class PartitionAccumulator {
     this.#noteTime(head.timestampMs);
     const cursor = this.#cursor;
     cursor.position = head.recordsStart;
-    let last = -1;
+    let last = head.baseOffset - 1;
     for (let i = 0; i < head.recordCount; i++) {
       const length = cursor.varint(bytes);
       const end = cursor.position + length;
@@ -122,7 +122,7 @@ export class PartitionAccumulator {
       cursor.position++; // attributes: none are defined
       const timestampDelta = cursor.varint(bytes);
       const offset = head.baseOffset + cursor.varint(bytes);
-      // One that comes twice would pass for a record that was read before.
+      // One that comes twice, or from before its batch, would pass for one that was read before.
       if (offset <= last) throw corruptBatch(head.baseOffset, `offset ${offset} comes again`);
       last = offset;
       if (offset < this.nextOffset) {

@@ -219,6 +219,25 @@ describe('a batch at a wrong place', () => {
     });
   });
 
+  it('with an offset from before it is corrupt, not read already', async () => {
+    const value = saleJson('Casa', 1, T);
+    const before = recordBatch({
+      baseOffset: 3,
+      records: [
+        { value, offset: 2 },
+        { value, offset: 4 },
+        { value, offset: 5 },
+      ],
+      lastOffset: 5,
+    });
+    const records = Buffer.concat([sales(0, 3), before]);
+    server.reply = () => ({ records, highWatermark: 6 });
+    expect(await lease().result).toMatchObject({
+      code: 'E_CORRUPT_BATCH',
+      message: expect.stringContaining('offset 2 comes again'),
+    });
+  });
+
   it('that a broker sends again and again ends the lease instead of turning for ever', async () => {
     server.reply = () => ({ records: sales(0, 3), highWatermark: 9 });
     const driver = lease({ start: { nextOffset: 6 } });
