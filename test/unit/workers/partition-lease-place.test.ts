@@ -230,9 +230,8 @@ describe('a batch at a wrong place', () => {
       ],
       lastOffset: 5,
     });
-    const records = Buffer.concat([sales(0, 3), before]);
-    server.reply = () => ({ records, highWatermark: 6 });
-    expect(await lease().result).toMatchObject({
+    server.reply = () => ({ records: before, highWatermark: 6 });
+    expect(await lease({ start: { nextOffset: 3 } }).result).toMatchObject({
       code: 'E_CORRUPT_BATCH',
       message: expect.stringContaining('offset 2 comes again'),
     });
