@@ -144,7 +144,7 @@ Examples:
   $ vendaval doctor                        what stands in the way, and what mends it
   $ vendaval topic create                  the topic and its dead-letter topic
   $ vendaval produce --rate 2              two made-up sales a second
-  $ vendaval load --rate 100000            a black Friday of a minute, and what must come of it
+  $ vendaval load --topic load-1 --rate 100000   a black Friday of a minute, and what must come of it
   $ vendaval                               the engine, with the defaults below
   $ vendaval engine --until-end            count what is there, then exit 0
 
@@ -194,7 +194,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 data-loss guard, 4 verify found a diffe
     program.command('load'),
     [...STORE_KEYS, 'threads'],
     [
-      'load --rate 100000 --duration 10m --check',
+      'load --topic load-1 --rate 100000 --duration 10m --check',
       'load --profile constant --rate 20000 --late 0.01 --malformed 0.001',
     ],
   )

@@ -31,6 +31,8 @@ const JSON_VIEW_MS = 1000;
 const SHORT_WINDOW_MS = 10_000;
 const SHORT_DELAY_MS = 5000;
 const DEMO_DATABASE = 'black_friday_demo';
+/** On a broker of the user's own. */
+const DEMO_TOPIC = 'black-friday-demo';
 
 export interface DemoOptions {
   /** Windows of a minute and a delay of two, as in production. */
@@ -82,9 +84,14 @@ async function startParts(
     for (const end of stops.reverse()) await end();
   };
   try {
-    let { brokers, mongo, database } = settings;
+    let { brokers, mongo, database, topic, deadLetterTopic } = settings;
     if (hasBroker) {
-      say(`Kafka at ${brokers}, as given`);
+      // Made-up sales do not belong among the real ones.
+      if (origins.topic === 'default') {
+        topic = DEMO_TOPIC;
+        if (origins.deadLetterTopic === 'default') deadLetterTopic = `${topic}.dlq`;
+      }
+      say(`Kafka at ${brokers}, as given, topic ${topic}`);
     } else {
       const broker = await startEmbeddedBroker({
         topics: [settings.topic, settings.deadLetterTopic],
@@ -103,7 +110,10 @@ async function startParts(
       mongo = embedded.url;
       say(`database beside this process, at ${mongo}`);
     }
-    const demo = { ...settings, brokers, mongo, database, windowMs, watermarkDelayMs };
+    const demo: Settings = {
+      ...settings,
+      ...{ brokers, topic, deadLetterTopic, mongo, database, windowMs, watermarkDelayMs },
+    };
     if (hasDatabase && !hasBroker && origins.database === 'default') await dropDemo(demo);
     if (hasBroker) await ensureTopics(demo);
     return { settings: demo, stop };

@@ -30,7 +30,7 @@ export interface ProduceTarget {
   /** host:port, several separated by commas. */
   readonly brokers: string;
   readonly topic: string;
-  /** Settings of librdkafka, such as those for TLS and SASL; they win over the ones set here. */
+  /** Settings of librdkafka; they win over the ones set here. */
   readonly clientConfig?: Readonly<Record<string, unknown>> | undefined;
 }
 

@@ -75,7 +75,10 @@ async function judgeProgress(
       {
         code: 'E_TOTALS_MISSING',
         exitCode: EXIT.dataLossGuard,
-        hint: 'Restore the collection, or count the topic anew into another one: --database <new name>.',
+        hint:
+          'Count the topic anew into another one: --database <new name>. From a backup, restore the ' +
+          'whole database as of one moment: older totals with newer progress would lack what was ' +
+          'counted between, and only vendaval verify would tell.',
       },
     );
   }

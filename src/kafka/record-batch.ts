@@ -138,7 +138,7 @@ function unreadableFormat(offset: number, magic: number): VendavalError {
     `the batch at offset ${offset} has message format v${magic}, and v2 is read`,
     {
       code: 'E_MESSAGE_FORMAT',
-      hint: 'Kafka 3.0 and newer write v2; rewrite the old segments or start after them.',
+      hint: 'Kafka 3.0 and newer write v2; the old segments must be rewritten, or deleted with kafka-delete-records.sh once they are not needed.',
     },
   );
 }
