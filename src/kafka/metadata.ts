@@ -35,13 +35,27 @@ async function askOne(
     const versions = await socket.request(encodeApiVersions(1));
     const { metadata } = decodeApiVersions(versions.bytes, versions.size);
     const answer = await socket.request(encodeMetadata(2, metadata, topic));
-    return decodeMetadata(answer.bytes, answer.size, metadata);
+    const found = decodeMetadata(answer.bytes, answer.size, metadata);
+    if (found.brokers.size === 0) throw knowsNoBrokers(host, port);
+    return found;
   } finally {
     socket.destroy();
   }
 }
 
-/** Asks each broker in turn; throws the first one's error when none answers. */
+/** It has no view of its cluster, and so nothing that it says of a topic can be believed. */
+function knowsNoBrokers(host: string, port: number): VendavalError {
+  return new VendavalError(`the broker at ${host}:${port} knows no brokers, not even itself`, {
+    code: 'E_BROKER_UNREACHABLE',
+    retryable: true,
+    hint: 'A broker that starts or stops says so for a moment; if it lasts, read its own log.',
+  });
+}
+
+/**
+ * Asks each broker in turn; throws the first one's error when none answers. What it returns names
+ * one broker at least.
+ */
 export async function topicMetadata(
   brokers: string,
   topic: string,

@@ -12,6 +12,8 @@ export interface TopicDescription {
   inSync: number[];
   /** Of partition 0; the others have one more each. */
   epoch: number;
+  /** Ids of those that it knows. */
+  brokers: number[];
   /** Where brokers listen; else host-<id>:900<id>. */
   hosts: Map<number, { host: string; port: number }>;
 }
@@ -36,6 +38,7 @@ export class MetadataServer {
     leaders: [1, 2],
     inSync: [1, 2],
     epoch: 40,
+    brokers: [1, 2],
     hosts: new Map(),
   };
   answers = 0;
@@ -83,7 +86,7 @@ export class MetadataServer {
   }
 
   #metadata(correlationId: number): Buffer {
-    const { error, topicId, leaders, inSync, epoch, hosts } = this.topic;
+    const { error, topicId, leaders, inSync, epoch, brokers, hosts } = this.topic;
     const broker = (id: number) => {
       const { host, port } = hosts.get(id) ?? { host: `host-${id}`, port: 9000 + id };
       return Buffer.concat([int32(id), text(host), int32(port), NULL, NO_TAGS]);
@@ -113,7 +116,7 @@ export class MetadataServer {
       int32(correlationId),
       NO_TAGS,
       int32(0),
-      list([broker(1), broker(2)]),
+      list(brokers.map(broker)),
       NULL,
       int32(1),
       list([Buffer.concat(topic)]),

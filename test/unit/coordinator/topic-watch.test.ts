@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { TopicWatch } from '../../../src/coordinator/topic-watch.ts';
+import { existingTopic } from '../../../src/kafka/metadata.ts';
 import { KAFKA_ERROR } from '../../../src/kafka/protocol/error-codes.ts';
 import { EXIT, type VendavalError } from '../../../src/lib/errors.ts';
 import { NO_TOPIC_ID } from '../../../src/lib/topic-id.ts';
@@ -79,6 +80,34 @@ describe('TopicWatch', () => {
     await heard(topic, () => server.answers >= answers + 2);
     expect(topic.partitionCount).toBe(2);
     expect(topic.leaderOf(0)).toMatchObject({ host: 'host-1' });
+  });
+
+  it('keeps what it knew when a broker that stops or starts names no brokers', async () => {
+    const topic = await start();
+    server.topic = { ...server.topic, brokers: [], leaders: [-1, -1], epoch: 50 };
+    const { answers } = server;
+    await heard(topic, () => server.answers >= answers + 2);
+    expect(topic.leaderOf(0)).toMatchObject({ host: 'host-1', port: 9001, epoch: 40 });
+    expect(topic.cluster).toMatchObject({
+      brokers: [{ id: 1 }, { id: 2 }],
+      problem: { code: 'E_BROKER_UNREACHABLE' },
+    });
+    expect(troubles[0]).toMatchObject({ retryable: true });
+    server.topic = { ...server.topic, brokers: [1, 2], leaders: [2, 2] };
+    await heard(topic, () => topic.leaderOf(0).host === 'host-2');
+    expect(fatals).toEqual([]);
+  });
+
+  it('asks the next broker when one names no brokers', async () => {
+    const starting = await MetadataServer.start();
+    starting.topic = { ...starting.topic, brokers: [], leaders: [-1] };
+    try {
+      const brokers = `127.0.0.1:${starting.port},127.0.0.1:${server.port}`;
+      expect(await existingTopic(brokers, 'vendas')).toMatchObject({ partitions: { length: 2 } });
+      expect(starting.answers).toBe(1);
+    } finally {
+      await starting.close();
+    }
   });
 
   it('stops the engine when the topic was made anew', async () => {
