@@ -310,7 +310,7 @@ export class ProgressStore {
    *
    * @returns false when it is further on already, by this very step or another owner's
    */
-  async skip({ partition, skips, lastBatch }: Progress, skip: Skip): Promise<boolean> {
+  async skip({ partition, skips }: Progress, skip: Skip): Promise<boolean> {
     const { from, to, code, why } = skip;
     const { matchedCount } = await this.#collection.updateOne(
       { _id: this.#id(partition), proximo_offset: BigInt(from), ...knowing(skips) },
@@ -318,7 +318,8 @@ export class ProgressStore {
         $set: {
           proximo_offset: BigInt(to),
           // What lies before the new offset is nothing that could be known again.
-          ultimo_lote: { epoca: lastBatch.epoch, crc: -1n },
+          // Its epoch neither: told with an offset behind its end, the log would look cut back.
+          ultimo_lote: { epoca: NO_MARK.epoch, crc: BigInt(NO_MARK.crc) },
           [`saltos.${from}`]: {
             ate: BigInt(to),
             codigo: code,
