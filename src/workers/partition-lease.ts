@@ -253,7 +253,10 @@ export class PartitionLease {
     const from = this.#accumulator.nextOffset;
     if (response.error !== KAFKA_ERROR.none) return this.#refused(response, from);
     const { topic, partition } = this.#task;
-    if (response.divergence) throw logDiverged(topic, partition, from, response.divergence);
+    if (response.divergence) {
+      if (this.#replica.isReplica) return this.#askLeader();
+      throw logDiverged(topic, partition, from, response.divergence);
+    }
     this.#backoff.reset();
     this.#showBounds(response);
     if (response.preferredReplica >= 0) return this.#goToReplica(response.preferredReplica);
@@ -282,6 +285,11 @@ export class PartitionLease {
     }
     this.#isProbing = false;
     this.#scan.forgetProbe();
+    this.#askLeader();
+  }
+
+  /** A replica's word on what the log has is no verdict. */
+  #askLeader(): void {
     this.#replica.failed(systemClock.monotonicMs());
     this.#reopen();
   }

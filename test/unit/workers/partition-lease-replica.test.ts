@@ -85,6 +85,33 @@ describe('a lease with a rack', () => {
     expect(driver.troubles).toEqual([]);
   });
 
+  it('takes no word of a replica on a log that was cut back, and asks the leader with its epoch', async () => {
+    leader.append(sales(0, 3), sales(3, 2));
+    replica.append(sales(0, 3));
+    replica.reply = ({ offset }) =>
+      offset >= 3 ? { divergence: { epoch: 6, endOffset: 1 }, highWatermark: 3 } : 'serve';
+    start();
+    await goesToReplica();
+    await expectAll(5);
+    expect(leader.asked.find(({ rack }) => rack === '')).toMatchObject({ offset: 3, lastEpoch: 7 });
+    expect(driver.ended).toBeNull();
+    expect(driver.troubles).toEqual([]);
+  });
+
+  it('ends when the leader says it too', async () => {
+    const divergence = { epoch: 6, endOffset: 1 };
+    replica.append(sales(0, 3));
+    replica.reply = ({ offset }) => (offset >= 3 ? { divergence, highWatermark: 3 } : 'serve');
+    leader.reply = ({ rack }) =>
+      rack === ''
+        ? { divergence, highWatermark: 3 }
+        : { preferredReplica: REPLICA_ID, highWatermark: 3 };
+    start();
+    await goesToReplica();
+    expect(await driver.result).toMatchObject({ outcome: 'failed', code: 'E_LOG_REWOUND' });
+    expect(leader.asked.at(-1)).toMatchObject({ rack: '', offset: 3 });
+  });
+
   it('fetches a batch that is corrupt at the replica from the leader', async () => {
     const bad = sales(3, 2);
     bad[bad.length - 10] ^= 1;
