@@ -30,7 +30,7 @@ export interface ProgressDocument {
   readonly topico_id: string;
   readonly inicio: bigint;
   readonly proximo_offset: bigint;
-  /** The batch before that offset; absent before there is one. */
+  /** The batch before that offset; absent until the first checkpoint. */
   readonly ultimo_lote?: { readonly epoca: number | bigint; readonly crc: number | bigint };
   /** Greatest valid event time. */
   readonly maior_evento: Date | null;
@@ -364,7 +364,8 @@ export class ProgressStore {
         update: {
           $set: {
             proximo_offset: nextOffset,
-            ...lastBatchField(state.lastBatch),
+            // Also where it is not known: the one that stands there lies before another offset.
+            ultimo_lote: { epoca: state.lastBatch.epoch, crc: BigInt(state.lastBatch.crc) },
             maior_evento: state.maxEventMs === NO_EVENT_MS ? null : new Date(state.maxEventMs),
             no_fim: state.atEnd,
             contadas: BigInt(state.counted),
@@ -408,10 +409,6 @@ function skipsOf({ saltos = {} }: Pick<ProgressDocument, 'saltos'>): Skip[] {
     why: motivo,
     isReported: informado,
   }));
-}
-
-function lastBatchField({ epoch, crc }: BatchMark): Partial<ProgressDocument> {
-  return crc < 0 ? {} : { ultimo_lote: { epoca: epoch, crc: BigInt(crc) } };
 }
 
 function markOf({ ultimo_lote: mark }: ProgressDocument): BatchMark {

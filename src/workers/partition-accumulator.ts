@@ -11,11 +11,13 @@
 
 import { type BatchHead, corruptBatch } from '../kafka/record-batch.ts';
 import { assert } from '../lib/assert.ts';
+import type { VendavalError } from '../lib/errors.ts';
 import { jsonBytesMin, jsonText } from '../sale/flatbuffers/json-text.ts';
 import { FlatReader, flatKindAt, KIND } from '../sale/flatbuffers/reader.ts';
 import { KnownCategories } from '../sale/known-categories.ts';
 import { REASON, REASONS } from '../sale/reasons.ts';
 import { SaleScanner } from '../sale/scanner.ts';
+import { NO_MARK } from '../state/batch-mark.ts';
 import { SNAPSHOT } from '../state/layout.ts';
 import type { WorkerRegion } from '../state/partition-region.ts';
 import type { RecordSpans } from '../state/reject-log.ts';
@@ -114,16 +116,16 @@ export class PartitionAccumulator {
     for (let i = 0; i < head.recordCount; i++) {
       const length = cursor.varint(bytes);
       const end = cursor.position + length;
-      if (!(length >= 6) || end > head.end) throw corruptBatch(head.baseOffset, 'record length');
+      if (!(length >= 6) || end > head.end) throw this.#corrupt(head, 'record length');
       // Seen before the last one is judged: a batch that is wrong is never passed as a whole.
       if ((end === head.end) !== (i === head.recordCount - 1)) {
-        throw corruptBatch(head.baseOffset, `not ${head.recordCount} records`);
+        throw this.#corrupt(head, `not ${head.recordCount} records`);
       }
       cursor.position++; // attributes: none are defined
       const timestampDelta = cursor.varint(bytes);
       const offset = head.baseOffset + cursor.varint(bytes);
       // One that comes twice, or from before its batch, would pass for one that was read before.
-      if (offset <= last) throw corruptBatch(head.baseOffset, `offset ${offset} comes again`);
+      if (offset <= last) throw this.#corrupt(head, `offset ${offset} comes again`);
       last = offset;
       if (offset < this.nextOffset) {
         cursor.position = end;
@@ -136,7 +138,7 @@ export class PartitionAccumulator {
       const valueStart = cursor.position;
       const valueEnd = valueLength > 0 ? valueStart + valueLength : valueStart;
       if (valueEnd >= end || offset > head.lastOffset) {
-        throw corruptBatch(head.baseOffset, `record at offset ${offset}`);
+        throw this.#corrupt(head, `record at offset ${offset}`);
       }
       const timestampMs = head.hasLogAppendTime
         ? head.timestampMs
@@ -159,7 +161,7 @@ export class PartitionAccumulator {
       this.nextOffset = offset + 1;
       cursor.position = end;
     }
-    if (cursor.position !== head.end) throw corruptBatch(head.baseOffset, 'not 0 records');
+    if (cursor.position !== head.end) throw this.#corrupt(head, 'not 0 records');
     this.passBatch(head);
     return true;
   }
@@ -174,6 +176,18 @@ export class PartitionAccumulator {
     // Where none of its records was judged yet, the batch before it is still the last one.
     if (this.nextOffset > head.baseOffset) this.#mark(head);
     return false;
+  }
+
+  /**
+   * Where some of its records were judged, the position lies within it. It comes again, as it is
+   * or repaired, which gives it another checksum: none is known, so that either may go on there.
+   */
+  #corrupt(head: BatchHead, what: string): VendavalError {
+    if (this.nextOffset > head.baseOffset) {
+      this.#mark(head);
+      this.lastCrc = NO_MARK.crc;
+    }
+    return corruptBatch(head.baseOffset, what);
   }
 
   #mark(head: BatchHead): void {

@@ -48,6 +48,14 @@ test('of the batch before a position it keeps what is told', async () => {
   expect((await store.read(0))?.lastBatch).toEqual({ epoch: 7, crc: 99 });
 });
 
+test('a checksum that is not known takes the place of one of a batch before', async () => {
+  const store = storeOverOneDocument();
+  await store.advance([PROGRESS], new Set([0]));
+  const lastBatch = { epoch: 8, crc: NO_MARK.crc };
+  await store.advance([{ ...PROGRESS, nextOffset: 5, lastBatch }], new Set());
+  expect((await store.read(0))?.lastBatch).toEqual(lastBatch);
+});
+
 test('behind offsets that were passed over neither epoch nor checksum is known', async () => {
   const store = storeOverOneDocument();
   await store.advance([PROGRESS], new Set([0]));

@@ -306,6 +306,57 @@ describe('what of a corrupt batch is believed', () => {
   });
 });
 
+describe('a batch whose records are wrong in the middle, behind another one', () => {
+  const value = saleJson('Casa', 1, T);
+  const records = [{ value }, { value }, { value, lengthField: 1 }, { value }];
+  const broken = recordBatch({ baseOffset: 3, records });
+
+  it('is refused for the same reason each time, with its rest to pass over', async () => {
+    server.reply = ({ offset }) => ({
+      records: offset < 3 ? Buffer.concat([sales(0, 3), broken]) : broken,
+      highWatermark: 7,
+    });
+    const driver = lease();
+    expect(await driver.result).toMatchObject({
+      code: 'E_CORRUPT_BATCH',
+      message: expect.stringContaining('record length'),
+      corrupt: { from: 5, to: 7 },
+    });
+    const reasons = new Set(driver.said('trouble').map(({ message }) => message));
+    expect([...reasons]).toEqual([expect.stringContaining('record length')]);
+    expect(driver.drain()).toMatchObject({
+      nextOffset: 5,
+      counted: 5,
+      lastBatch: { epoch: 7, crc: -1 },
+    });
+  });
+
+  it('is counted on from where it was left once it is repaired', async () => {
+    server.append(sales(0, 3), sales(3, 4));
+    server.reply = ({ offset, connection }) => {
+      if (connection > 0) return 'serve';
+      return offset < 3
+        ? { records: Buffer.concat([sales(0, 3), broken]), highWatermark: 7 }
+        : 'never';
+    };
+    const driver = lease();
+    await expectAll(driver, 7);
+    expect(driver.troubles).toEqual(['E_CORRUPT_BATCH']);
+  });
+
+  it('is refused so by the next lease too, and counted on by it once it is repaired', async () => {
+    const start = { nextOffset: 5, counted: 5, lastBatch: { epoch: 7, crc: -1 } };
+    server.reply = ({ connection }) =>
+      connection < 3 ? { records: broken, highWatermark: 7 } : 'serve';
+    server.append(sales(0, 3), sales(3, 4));
+    const driver = lease({ start });
+    await driver.reached(7);
+    expect((await driver.checkpoint()).counted).toBe(7);
+    expect(driver.drained.sums[KEY].count).toBe(2);
+    expect(driver.said('trouble')[0].message).toContain('record length');
+  });
+});
+
 describe('an offset that the log does not have', () => {
   it('ends the lease when the log starts after it: records were deleted before they were counted', async () => {
     server.reply = () => ({
