@@ -7,6 +7,7 @@
  * with its reason, or sums that a second, plain reading of the same bytes has too. What only the
  * response's head says has no checksum at all: it must not crash, hang or take memory.
  */
+import { crc32c } from '@node-rs/crc32';
 import { parseSale } from '../../src/sale/reference.ts';
 import { CODEC, COMPRESSORS } from './compressors.ts';
 import {
@@ -55,6 +56,7 @@ export function responseCase(random: Random): string {
     const start = response.indexOf(log[0].bytes.subarray(0, 61));
     mutate(random, response.subarray(start));
     if (random() < 0.2) response = response.subarray(0, start + below(random, 500));
+    if (isForged(response.subarray(start), log)) return `${level} forged`;
   }
   if (level === 'head') mutate(random, response.subarray(0, 90));
   const reading = new Reading(LIMITS);
@@ -71,6 +73,22 @@ export function responseCase(random: Random): string {
     );
   }
   return `${level} ${outcome}`;
+}
+
+/**
+ * Whether a copied piece made a batch that is sound under another one's base offset, which the
+ * checksum does not cover: nobody who reads it can tell, and nothing is right any more.
+ */
+function isForged(records: Buffer, log: readonly Batch[]): boolean {
+  let start = 0;
+  return log.some(({ bytes }) => {
+    const there = records.subarray(start);
+    start += bytes.length;
+    if (there.length < 61 || !there.subarray(0, 8).equals(bytes.subarray(0, 8))) return false;
+    const batch = there.subarray(0, Math.max(61, 12 + there.readInt32BE(8)));
+    const isSound = there.readUInt32BE(17) === crc32c(batch.subarray(21));
+    return isSound && !batch.equals(bytes);
+  });
 }
 
 function makeLog(random: Random): Batch[] {
