@@ -6,7 +6,7 @@
 import { Backoff } from '../lib/backoff.ts';
 import { sleep, systemClock } from '../lib/clock.ts';
 import { messageOf, VendavalError } from '../lib/errors.ts';
-import type { Progress, Skip } from '../mongo/progress-store.ts';
+import { type Progress, type Skip, skipConflict } from '../mongo/progress-store.ts';
 import { LIVE, type TableLimits } from '../state/layout.ts';
 import { createRegion } from '../state/partition-region.ts';
 import { windowIndexOf } from '../window/window.ts';
@@ -65,6 +65,8 @@ interface Tenure {
   isWanted: boolean;
   deaths: number;
   deathsAtOffset: number;
+  /** Up to where somebody before its lease has counted, as the registers tell; 0 for not ahead. */
+  countedTo: number;
   /** What its lease ended at, to be passed over once all before it is durable. */
   skip: Skip | null;
   released: Promise<void>;
@@ -104,6 +106,7 @@ export class PartitionManager {
       isWanted: false,
       deaths: 0,
       deathsAtOffset: -1,
+      countedTo: 0,
       skip: null,
       released,
       settleReleased,
@@ -203,6 +206,7 @@ export class PartitionManager {
         categoria,
         ate: register.ate,
       }));
+    tenure.countedTo = guards.reduce((max, { ate }) => Math.max(max, ate), 0);
     const { nextOffset, lastBatch, maxEventMs, counted, rejected } = progress;
     const lease = new LeaseHandle(
       context.threads,
@@ -281,7 +285,15 @@ export class PartitionManager {
 
   #failed(partition: number, tenure: Tenure, { code, message, corrupt, options }: Failed): void {
     const { onCorrupt } = this.#context;
-    const canSkip = corrupt !== null && (tenure.owned?.durable.skips.length ?? 0) < SKIPS_MAX;
+    const hasRoom = (tenure.owned?.durable.skips.length ?? 0) < SKIPS_MAX;
+    const isCounted = corrupt !== null && tenure.countedTo > corrupt.from;
+    const canSkip = corrupt !== null && hasRoom && !isCounted;
+    if (isCounted && onCorrupt === 'skip') {
+      const found = `partition ${partition}: ${message}; it cannot be passed over`;
+      const why = `totals say that offsets up to ${tenure.countedTo - 1} were read and counted`;
+      this.#context.fatal(skipConflict(`${found}: ${why}`));
+      return;
+    }
     if (canSkip && onCorrupt === 'skip') {
       tenure.skip = { ...corrupt, code, why: message, isReported: false };
       return;

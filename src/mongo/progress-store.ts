@@ -291,16 +291,9 @@ export class ProgressStore {
   }
 
   #skipConflict(partition: number, { from, to }: Skip): VendavalError {
-    return new VendavalError(
+    return skipConflict(
       `another engine could not read offsets ${from} to ${to - 1} of ${this.#id(partition)} and ` +
         'has passed over them; this one has read and counted them',
-      {
-        code: 'E_SKIP_CONFLICT',
-        exitCode: EXIT.dataLossGuard,
-        hint:
-          "The replicas of that partition differ: repair the broken one's disk. Totals of that " +
-          'time may hold those sales or not: count anew into another --database <new name>.',
-      },
     );
   }
 
@@ -381,6 +374,17 @@ export class ProgressStore {
       },
     };
   }
+}
+
+/** What one engine passes over, another has counted. */
+export function skipConflict(message: string): VendavalError {
+  return new VendavalError(message, {
+    code: 'E_SKIP_CONFLICT',
+    exitCode: EXIT.dataLossGuard,
+    hint:
+      "The replicas of that partition differ: repair the broken one's disk. Totals of that " +
+      'time may hold those sales or not: count anew into another --database <new name>.',
+  });
 }
 
 function timesOf(

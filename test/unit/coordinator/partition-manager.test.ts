@@ -2,6 +2,8 @@ import { expect, test } from 'vitest';
 import type { LeaseThreads } from '../../../src/coordinator/lease-handle.ts';
 import { PartitionManager } from '../../../src/coordinator/partition-manager.ts';
 import { EXIT } from '../../../src/lib/errors.ts';
+import type { Skip } from '../../../src/mongo/progress-store.ts';
+import type { StoredContribution } from '../../../src/mongo/totals-store.ts';
 import { NO_MARK } from '../../../src/state/batch-mark.ts';
 import { LIVE } from '../../../src/state/layout.ts';
 import { NO_EVENT_MS, NO_WATERMARK_MS } from '../../../src/window/watermark.ts';
@@ -26,13 +28,15 @@ function setUp() {
     ...{ closingWatermarkMs: NO_WATERMARK_MS, atEnd: false, counted: 0 },
     ...{ rejected: [], categories: [], lastBatch: NO_MARK, skips: [] },
   };
+  const skipped: Skip[] = [];
+  const contributions: StoredContribution[] = [];
   const manager = new PartitionManager({
     ...{ topic: 'sales', rules: RULES, categoryLimit: 10, threads, limits: LIMITS },
-    ...{ rack: '', onCorrupt: 'skip', skip: async () => {} },
+    ...{ rack: '', onCorrupt: 'skip', skip: async (_, skip) => void skipped.push(skip) },
     partitionCount: () => 1,
     replicaOf: () => null,
     leaderOf: () => ({ host: '127.0.0.1', port: 1, epoch: 0, inSync: [] }),
-    recover: async () => ({ progress, contributions: [] }),
+    recover: async () => ({ progress, contributions }),
     asError: (error) => error as never,
     ...{ wake: () => {}, leaderWanted: () => {}, info: () => {}, trouble: () => {} },
     fatal: ({ code }) => fatal.push(code),
@@ -51,9 +55,21 @@ function setUp() {
       corrupt: null,
       options: { retryable: false, exitCode: EXIT.dataLossGuard },
     });
+  const endCorrupt = async (lease: number, from: number) => {
+    ends[lease]({
+      outcome: 'failed',
+      message: 'its checksum does not match',
+      code: 'E_CORRUPT_BATCH',
+      corrupt: { from, to: from + 3 },
+      options: { retryable: true },
+    });
+    await new Promise(setImmediate);
+    manager.reap();
+  };
   const leases = (count: number) => expect.poll(() => ends.length).toBe(count);
   const started = () => ends.length;
-  return { manager, progress, fatal, endLease, endTruncated, leases, started };
+  const counted = { contributions, skipped };
+  return { manager, progress, fatal, endLease, endTruncated, endCorrupt, leases, started, counted };
 }
 
 test('a partition that is acquired again while it is being let go of is counted again', async () => {
@@ -101,5 +117,34 @@ test('and stops when nobody had counted them', async () => {
   manager.owned[0].live[LIVE.nextOffset] = 10;
   endTruncated(0);
   await expect.poll(() => fatal).toEqual(['E_LOG_TRUNCATED']);
+  expect(started()).toBe(1);
+});
+
+/** What another process has counted up to an offset and told in no progress. */
+const countedTo = (ate: number): StoredContribution => ({
+  windowStartMs: 0,
+  categoria: 'Casa',
+  register: { count: 1, centavos: 1n, menor: 1, maior: 1, ate },
+});
+
+test('a batch that cannot be read is passed over when nobody has counted past its start', async () => {
+  const { manager, fatal, counted, endCorrupt, leases } = setUp();
+  counted.contributions.push(countedTo(10));
+  manager.acquire(0);
+  await leases(1);
+  await endCorrupt(0, 10);
+  await leases(2);
+  expect(counted.skipped).toMatchObject([{ from: 10, to: 13 }]);
+  expect(fatal).toEqual([]);
+});
+
+test('and stops the engine when totals tell that somebody could read and has counted it', async () => {
+  const { manager, fatal, counted, endCorrupt, leases, started } = setUp();
+  counted.contributions.push(countedTo(13), countedTo(11));
+  manager.acquire(0);
+  await leases(1);
+  await endCorrupt(0, 10);
+  expect(fatal).toEqual(['E_SKIP_CONFLICT']);
+  expect(counted.skipped).toEqual([]);
   expect(started()).toBe(1);
 });
