@@ -76,7 +76,7 @@ describe.concurrent('the engine refuses', () => {
     const scene = await drainedScene(t);
     await scene.db.dropCollection('faturamento_tempo_real');
     const progress = await scene.progress();
-    await expectRefusal(scene.engine(), 3, 'E_TOTALS_MISSING', /hint:.*Restore.*--database/);
+    await expectRefusal(scene.engine(), 3, 'E_TOTALS_MISSING', /hint:.*--database.*restore/);
     expect(await scene.progress()).toEqual(progress);
   });
 
