@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# The tests that need no compiled Kafka client, on other versions of Node than the one installed:
-# everything from a response's bytes to the sums, with each version's own zstd. A version comes
-# from npm as a package; where that has none for this kind of machine, it is said and left out.
+# Other versions of Node than the one installed. On each, the tests that need no compiled Kafka
+# client: everything from a response's bytes to the sums, with the version's own zstd. On the last,
+# which production should use, also the whole: the client compiled for it, and the engine on a real
+# broker and database. A version comes from npm as a package; where that has none for this kind of
+# machine, it is said and left out.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 folder=$(mktemp -d)
@@ -21,4 +23,17 @@ for version in "$@"; do
     test/unit/kafka/broker-socket test/unit/workers test/unit/sale test/unit/state \
     test/unit/window test/property/accumulator test/property/compression test/property/responses \
     test/property/sale test/property/state
+  last="$folder/$version/node_modules/node-$kind"
 done
+[ -n "${last:-}" ] || exit 0
+
+echo "Node $("$last/bin/node" --version): the whole"
+mkdir "$folder/whole"
+git ls-files -z | xargs -0 cp --parents --target-directory "$folder/whole"
+cd "$folder/whole"
+export PATH="$last/bin:$PATH" npm_config_nodedir="$last"
+# One compiler at a time: node-rdkafka's make does not bear more.
+env -u JOBS -u MAKEFLAGS npm ci --no-audit --no-fund
+npm run --silent build
+npx vitest run --project integration test/integration/exactness.test.ts \
+  test/integration/flatbuffers.test.ts test/integration/sigterm.test.ts test/integration/verify.test.ts
