@@ -137,7 +137,10 @@ export class StackedChart extends Chart {
           y: { range: (_, __, max) => [0, Math.max(1, max * 1.08)] },
         },
         axes: [
-          this.timeAxis(this.#data.stepS < 60),
+          {
+            ...this.timeAxis(this.#data.stepS < 60),
+            splits: (_, __, ___, ____, stepS) => this.#labelled(stepS),
+          },
           {
             ...this.axis(
               (_, splits) => splits.map((v) => this.format.moneyShort(v)),
@@ -165,6 +168,18 @@ export class StackedChart extends Chart {
       this.#columns(),
       this.box,
     );
+  }
+
+  /** Times of windows only, as far apart as labels need: every window, or every so many of them. */
+  #labelled(spaceS: number): number[] {
+    const { startsS, stepS } = this.#data;
+    const everyS = Math.max(1, Math.ceil(spaceS / stepS)) * stepS;
+    const times: number[] = [];
+    const last = startsS[startsS.length - 1] ?? Number.NEGATIVE_INFINITY;
+    for (let at = Math.ceil((startsS[0] ?? 0) / everyS) * everyS; at <= last; at += everyS) {
+      times.push(at);
+    }
+    return times;
   }
 
   /** Half a bar of room on each side. */
