@@ -465,7 +465,8 @@ export class Engine {
       });
     }
     await this.#commit(LAST_COMMIT_TIMEOUT_MS);
-    await endsWithin(this.#disown(partitions), DISOWN_TIMEOUT_MS);
+    const disowned = this.#manager.quiet().then(() => this.#disown(partitions));
+    await endsWithin(disowned, DISOWN_TIMEOUT_MS);
   }
 
   #fail(error: VendavalError): void {

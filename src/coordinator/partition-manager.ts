@@ -75,6 +75,8 @@ interface Tenure {
 
 export class PartitionManager {
   readonly #context: ManagerContext;
+  /** Recoveries under way, also of partitions that were let go of meanwhile. */
+  readonly #recoveries = new Set<Promise<void>>();
   readonly #tenures = new Map<number, Tenure>();
 
   constructor(context: ManagerContext) {
@@ -116,9 +118,15 @@ export class PartitionManager {
   }
 
   #begin(partition: number, tenure: Tenure): void {
-    this.#start(partition, tenure).catch((error) => {
-      this.#context.fatal(this.#context.asError(error));
-    });
+    const recovery = this.#start(partition, tenure)
+      .catch((error) => this.#context.fatal(this.#context.asError(error)))
+      .finally(() => this.#recoveries.delete(recovery));
+    this.#recoveries.add(recovery);
+  }
+
+  /** Resolves when no recovery is under way that could still write its owner's name. */
+  async quiet(): Promise<void> {
+    await Promise.all(this.#recoveries);
   }
 
   /** Stops the lease; resolves when its last delta is durable, or the time is over. */

@@ -28,6 +28,8 @@ function setUp() {
     ...{ closingWatermarkMs: NO_WATERMARK_MS, atEnd: false, counted: 0 },
     ...{ rejected: [], categories: [], lastBatch: NO_MARK, skips: [] },
   };
+  /** What a recovery waits for. */
+  const recovery = { until: Promise.resolve() };
   const skipped: Skip[] = [];
   const contributions: StoredContribution[] = [];
   const manager = new PartitionManager({
@@ -36,7 +38,10 @@ function setUp() {
     partitionCount: () => 1,
     replicaOf: () => null,
     leaderOf: () => ({ host: '127.0.0.1', port: 1, epoch: 0, inSync: [] }),
-    recover: async () => ({ progress, contributions }),
+    recover: async () => {
+      await recovery.until;
+      return { progress, contributions };
+    },
     asError: (error) => error as never,
     ...{ wake: () => {}, leaderWanted: () => {}, info: () => {}, trouble: () => {} },
     fatal: ({ code }) => fatal.push(code),
@@ -69,7 +74,10 @@ function setUp() {
   const leases = (count: number) => expect.poll(() => ends.length).toBe(count);
   const started = () => ends.length;
   const counted = { contributions, skipped };
-  return { manager, progress, fatal, endLease, endTruncated, endCorrupt, leases, started, counted };
+  return {
+    ...{ manager, progress, fatal, recovery, leases, started, counted },
+    ...{ endLease, endTruncated, endCorrupt },
+  };
 }
 
 test('a partition that is acquired again while it is being let go of is counted again', async () => {
@@ -147,4 +155,23 @@ test('and stops the engine when totals tell that somebody could read and has cou
   expect(fatal).toEqual(['E_SKIP_CONFLICT']);
   expect(counted.skipped).toEqual([]);
   expect(started()).toBe(1);
+});
+
+test('is not quiet while a recovery is under way, though its partition was let go of', async () => {
+  const { manager, recovery, started } = setUp();
+  let settle = () => {};
+  recovery.until = new Promise<void>((resolve) => {
+    settle = resolve;
+  });
+  manager.acquire(0);
+  await manager.release(0, LIMIT_MS);
+  let isQuiet = false;
+  const quiet = manager.quiet().then(() => {
+    isQuiet = true;
+  });
+  await new Promise(setImmediate);
+  expect(isQuiet).toBe(false);
+  settle();
+  await quiet;
+  expect(started()).toBe(0);
 });
