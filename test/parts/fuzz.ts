@@ -5,7 +5,7 @@ import { valuesCase } from './fuzz-values.ts';
 import { seeded } from './random.ts';
 
 /** Of a thousand cases that are not of responses. */
-const BOMBS = 10;
+const BOMBS = 2;
 
 /**
  * Even seeds change responses and batches, odd ones values; a few of those are bombs instead.
