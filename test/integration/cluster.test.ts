@@ -95,4 +95,4 @@ test('totals stay exact through leaders that die, with and without a replica nea
   expect(refused.stderr).toContain('E_LOG_REWOUND');
   expect(refused.stderr).toContain('cut back to offset 100');
   expect((await cut.progress())[0]).toMatchObject({ nextOffset: 150, counted: 150 });
-}, 300_000);
+}, 600_000);
