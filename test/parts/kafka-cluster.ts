@@ -56,16 +56,16 @@ export async function startKafkaCluster(test: Ending): Promise<KafkaCluster> {
     const layout = { folder, classPath, heapMb: HEAP_MB };
     running.set(id, await startJava(layout, 'kafka.Kafka', configOf(id)));
   };
-  const joined = async (ids: readonly BrokerId[]) => {
-    // One that the first knows of may not listen yet, and kafkajs asks any of them.
-    const listening = ids.map((id) => running.get(id)!.listensOn(ports[id - 1], START_LIMIT_MS));
-    const areUp = (await Promise.all(listening)).every(Boolean);
-    if (areUp && (await answersMetadata(running.get(1)!, ports[0], running.size))) return;
+  const joined = async (count: number) => {
+    const controller = running.get(1)!;
+    if (await answersMetadata(controller, ports[0], count)) return;
     const logs = [...running.values()].map(({ tail }) => tail.text(SHOWN_LOG_LINES)).join('\n');
     throw brokerError('cluster did not come together', logs);
   };
   await Promise.all(IDS.map(launch));
-  await joined(IDS);
+  // One that the first knows of may not listen yet, and kafkajs asks any of them.
+  await Promise.all(IDS.map((id) => running.get(id)!.listensOn(ports[id - 1], START_LIMIT_MS)));
+  await joined(IDS.length);
   return {
     brokers: `127.0.0.1:${ports[0]}`,
     end: async (id, signal) => {
@@ -75,7 +75,7 @@ export async function startKafkaCluster(test: Ending): Promise<KafkaCluster> {
     },
     async restart(id) {
       await launch(id);
-      await joined([id]);
+      await joined(running.size);
     },
   };
 }
