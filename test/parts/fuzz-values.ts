@@ -24,9 +24,12 @@ import { spoilFlat, spoilText } from './spoil.ts';
 import type { RecordRead } from './topic.ts';
 
 const CATEGORIES_MAX = 8;
-/** A batch of sales must fit an empty table and, as coordinates, an empty reject log. */
-const USUAL = { tableSlots: 512, rejectLogBytes: 64 * 1024, categoryCount: CATEGORIES_MAX };
-const LARGE = { tableSlots: 8192, rejectLogBytes: 512 * 1024, categoryCount: CATEGORIES_MAX };
+/**
+ * A batch of sales must fit an empty table and, as coordinates with their details, an empty reject
+ * log: 1400 bytes can name one bad sale 350 times.
+ */
+const USUAL = { tableSlots: 512, rejectLogBytes: 256 * 1024, categoryCount: CATEGORIES_MAX };
+const LARGE = { tableSlots: 8192, rejectLogBytes: 3 * 1024 * 1024, categoryCount: CATEGORIES_MAX };
 const LARGE_VALUE_BYTES = 1400;
 const KINDS = [...Object.keys(COMPRESSORS), 'none', 'none', 'none', 'none', 'none', 'none'];
 const TOPIC = 'vendas';
