@@ -1,4 +1,4 @@
-/** One connection to one broker for a few questions, one after the other; for `vendaval doctor`. */
+/** One connection to one broker for a few questions, one after the other. */
 import { BrokerSocket, type SocketTimeouts } from './broker-socket.ts';
 import {
   type ApiRanges,

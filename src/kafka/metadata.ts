@@ -4,15 +4,10 @@
  * question; the caller decides when to ask again.
  */
 import { VendavalError } from '../lib/errors.ts';
-import { BrokerSocket, DEFAULT_TIMEOUTS, type SocketTimeouts } from './broker-socket.ts';
+import { BrokerQuestion } from './broker-question.ts';
+import { DEFAULT_TIMEOUTS, type SocketTimeouts } from './broker-socket.ts';
 import { KAFKA_ERROR, kafkaErrorName } from './protocol/error-codes.ts';
-import {
-  decodeApiVersions,
-  decodeMetadata,
-  encodeApiVersions,
-  encodeMetadata,
-  type TopicMetadata,
-} from './protocol/requests.ts';
+import { decodeMetadata, encodeMetadata, type TopicMetadata } from './protocol/requests.ts';
 
 export function parseBrokers(brokers: string): { host: string; port: number }[] {
   return brokers.split(',').map((broker) => {
@@ -30,16 +25,15 @@ async function askOne(
   topic: string,
   timeouts: SocketTimeouts,
 ): Promise<TopicMetadata> {
-  const socket = await BrokerSocket.open(host, port, false, timeouts);
+  const broker = await BrokerQuestion.open({ host, port }, timeouts);
   try {
-    const versions = await socket.request(encodeApiVersions(1));
-    const { metadata } = decodeApiVersions(versions.bytes, versions.size);
-    const answer = await socket.request(encodeMetadata(2, metadata, topic));
-    const found = decodeMetadata(answer.bytes, answer.size, metadata);
+    const { metadata } = broker.versions;
+    const { bytes, size } = await broker.ask((id) => encodeMetadata(id, metadata, topic));
+    const found = decodeMetadata(bytes, size, metadata);
     if (found.brokers.size === 0) throw knowsNoBrokers(host, port);
     return found;
   } finally {
-    socket.destroy();
+    broker.close();
   }
 }
 

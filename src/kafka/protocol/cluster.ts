@@ -8,9 +8,9 @@ import {
   type ApiRanges,
   array,
   type BrokerAddress,
-  decodePartition,
-  METADATA_WITH_IDS,
-  type PartitionMetadata,
+  type DescribedTopic,
+  decodeMetadataAnswer,
+  type MetadataAnswer,
 } from './requests.ts';
 
 const API_LIST_OFFSETS = 2;
@@ -56,20 +56,12 @@ export interface TopicRights {
   readonly write: boolean;
 }
 
-export interface ListedTopic {
-  readonly name: string;
-  readonly error: number;
-  readonly topicId: string;
-  readonly isInternal: boolean;
-  readonly partitions: readonly PartitionMetadata[];
+export interface ListedTopic extends Omit<DescribedTopic, 'operations'> {
   /** null where the broker does not tell. */
   readonly rights: TopicRights | null;
 }
 
-export interface ClusterMetadata {
-  readonly clusterId: string | null;
-  readonly controllerId: number;
-  readonly brokers: ReadonlyMap<number, BrokerAddress>;
+export interface ClusterMetadata extends Omit<MetadataAnswer, 'topics'> {
   readonly topics: ReadonlyMap<string, ListedTopic>;
 }
 
@@ -91,41 +83,18 @@ export function decodeClusterMetadata(
   size: number,
   version: number,
 ): ClusterMetadata {
-  const reader = new ResponseReader(bytes, 4, size);
-  reader.skipTags();
-  reader.int32();
-  const brokers = array(reader, () => {
-    const broker = { id: reader.int32(), host: reader.compactString() ?? '', port: reader.int32() };
-    reader.compactString();
-    reader.skipTags();
-    return broker;
-  });
-  const clusterId = reader.compactString();
-  const controllerId = reader.int32();
-  const topics = array(reader, () => decodeTopic(reader, version));
-  return {
-    clusterId,
-    controllerId,
-    brokers: new Map(brokers.map((broker) => [broker.id, broker])),
-    topics: new Map(topics.map((topic) => [topic.name, topic])),
-  };
+  const { topics, ...cluster } = decodeMetadataAnswer(bytes, size, version);
+  const listed = topics.map(({ operations, ...topic }) => ({
+    ...topic,
+    rights: rightsOf(operations),
+  }));
+  return { ...cluster, topics: new Map(listed.map((topic) => [topic.name, topic])) };
 }
 
-function decodeTopic(reader: ResponseReader, version: number): ListedTopic {
-  const error = reader.int16();
-  const name = reader.compactString() ?? '';
-  const topicId = version >= METADATA_WITH_IDS ? reader.uuid() : '';
-  const isInternal = reader.int8() === 1;
-  const partitions = array(reader, () => decodePartition(reader));
-  partitions.sort((a, b) => a.partition - b.partition);
-  const operations = reader.int32();
-  reader.skipTags();
+function rightsOf(operations: number): TopicRights | null {
+  if (operations === UNKNOWN_OPERATIONS) return null;
   const may = (bit: number) => ((operations >>> bit) & 1) === 1;
-  const rights =
-    operations === UNKNOWN_OPERATIONS
-      ? null
-      : { read: may(OPERATION_BIT.read), write: may(OPERATION_BIT.write) };
-  return { name, error, topicId, isInternal, partitions, rights };
+  return { read: may(OPERATION_BIT.read), write: may(OPERATION_BIT.write) };
 }
 
 /** Times that stand for the ends of a log. */

@@ -17,7 +17,7 @@ const FETCH_BY_NAME = 12;
 const FETCH_BY_ID = 13;
 /** That of Kafka 2.7, the first with topic ids (2.8), and the newest that we read. */
 const METADATA_MIN = 9;
-export const METADATA_WITH_IDS = 10;
+const METADATA_WITH_IDS = 10;
 const METADATA_MAX = 12;
 /** Of a partition in a Fetch response. */
 const TAG_DIVERGING_EPOCH = 0;
@@ -124,8 +124,33 @@ export function array<T>(reader: ResponseReader, item: () => T): T[] {
   return items;
 }
 
+export interface DescribedTopic {
+  readonly error: number;
+  readonly name: string;
+  readonly topicId: string;
+  readonly isInternal: boolean;
+  /** In order of partition number. */
+  readonly partitions: readonly PartitionMetadata[];
+  /** What the asking user may do, as bits. */
+  readonly operations: number;
+}
+
+export interface MetadataAnswer {
+  readonly brokers: ReadonlyMap<number, BrokerAddress>;
+  readonly clusterId: string | null;
+  readonly controllerId: number;
+  readonly topics: readonly DescribedTopic[];
+}
+
 /** Reads the answer to `encodeMetadata` for its one topic. */
 export function decodeMetadata(bytes: Buffer, size: number, version: number): TopicMetadata {
+  const { brokers, topics } = decodeMetadataAnswer(bytes, size, version);
+  if (topics.length !== 1) throw malformedResponse(`${topics.length} topics, one was asked for`);
+  const [{ error, topicId, partitions }] = topics;
+  return { error, topicId, partitions, brokers };
+}
+
+export function decodeMetadataAnswer(bytes: Buffer, size: number, version: number): MetadataAnswer {
   const reader = new ResponseReader(bytes, 4, size);
   reader.skipTags();
   reader.int32();
@@ -135,25 +160,30 @@ export function decodeMetadata(bytes: Buffer, size: number, version: number): To
     reader.skipTags();
     return broker;
   });
-  reader.compactString();
-  reader.int32();
-  const topics = array(reader, () => {
-    const error = reader.int16();
-    reader.compactString();
-    const topicId = version >= METADATA_WITH_IDS ? reader.uuid() : NO_TOPIC_ID;
-    reader.int8();
-    const partitions = array(reader, () => decodePartition(reader));
-    reader.int32();
-    reader.skipTags();
-    return { error, topicId, partitions };
-  });
-  if (topics.length !== 1) throw malformedResponse(`${topics.length} topics, one was asked for`);
-  const [{ error, topicId, partitions }] = topics;
-  partitions.sort((a, b) => a.partition - b.partition);
-  return { error, topicId, partitions, brokers: new Map(brokers.map((b) => [b.id, b])) };
+  const clusterId = reader.compactString();
+  const controllerId = reader.int32();
+  const topics = array(reader, () => decodeTopic(reader, version));
+  return {
+    brokers: new Map(brokers.map((broker) => [broker.id, broker])),
+    clusterId,
+    controllerId,
+    topics,
+  };
 }
 
-export function decodePartition(reader: ResponseReader): PartitionMetadata {
+function decodeTopic(reader: ResponseReader, version: number): DescribedTopic {
+  const error = reader.int16();
+  const name = reader.compactString() ?? '';
+  const topicId = version >= METADATA_WITH_IDS ? reader.uuid() : NO_TOPIC_ID;
+  const isInternal = reader.int8() === 1;
+  const partitions = array(reader, () => decodePartition(reader));
+  partitions.sort((a, b) => a.partition - b.partition);
+  const operations = reader.int32();
+  reader.skipTags();
+  return { error, name, topicId, isInternal, partitions, operations };
+}
+
+function decodePartition(reader: ResponseReader): PartitionMetadata {
   const partition = {
     error: reader.int16(),
     partition: reader.int32(),
