@@ -1,54 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { BatchHead } from '../../../src/kafka/record-batch.ts';
 import { REASON } from '../../../src/sale/reasons.ts';
-import type { LeaseStart } from '../../../src/workers/lease-protocol.ts';
-import { PartitionAccumulator } from '../../../src/workers/partition-accumulator.ts';
-import {
-  Drained,
-  FROM_THE_START,
-  LIMITS,
-  RULES,
-  regionPair,
-  saleJson,
-} from '../../parts/lease-regions.ts';
-import {
-  type BatchSpec,
-  DEFAULT_TIMESTAMP_MS,
-  rawHeaders,
-  recordBatch,
-} from '../../parts/record-batch-builder.ts';
+import { accumulatorRig, addBytes } from '../../parts/accumulator-rig.ts';
+import { LIMITS, saleJson } from '../../parts/lease-regions.ts';
+import { DEFAULT_TIMESTAMP_MS, rawHeaders, recordBatch } from '../../parts/record-batch-builder.ts';
 
 const T = DEFAULT_TIMESTAMP_MS;
 const MINUTE = 60_000;
 const WINDOW = T / MINUTE;
-
-/** An accumulator, its memory, and one call for "add this batch whole". */
-function setUp(start: Partial<LeaseStart> = {}, limits = LIMITS, names: readonly string[] = []) {
-  const region = regionPair(limits, names);
-  const accumulator = new PartitionAccumulator(region.worker, RULES, {
-    ...FROM_THE_START,
-    ...start,
-  });
-  const drained = new Drained();
-  return {
-    accumulator,
-    drained,
-    add: (spec: BatchSpec) => addBytes(accumulator, recordBatch(spec)),
-    freeze() {
-      accumulator.writeSnapshot(0, false);
-      region.worker.freeze();
-      return drained.take(region.coordinator);
-    },
-  };
-}
-
-function addBytes(accumulator: PartitionAccumulator, batch: Buffer): boolean {
-  const bytes = Buffer.concat([batch, Buffer.alloc(32, 0xff)]);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const head = new BatchHead();
-  head.read(view, 0, batch.length);
-  return accumulator.addBatch(bytes, view, head);
-}
 
 const sale = (eventMs: number, categoria = 'Casa', centavos = 100) => ({
   value: saleJson(categoria, centavos, eventMs),
@@ -56,7 +14,7 @@ const sale = (eventMs: number, categoria = 'Casa', centavos = 100) => ({
 
 describe('PartitionAccumulator', () => {
   it('sums sales per window and category', () => {
-    const { add, freeze, drained } = setUp();
+    const { add, freeze, drained } = accumulatorRig();
     add({
       baseOffset: 0,
       records: [
@@ -75,7 +33,7 @@ describe('PartitionAccumulator', () => {
   });
 
   it('says between which Kafka timestamps the batches of each delta lie', () => {
-    const { add, freeze } = setUp();
+    const { add, freeze } = accumulatorRig();
     const batch = (baseOffset: number, timestampMs: number) =>
       add({ baseOffset, records: [sale(T)], timestampMs });
     batch(0, T + 300);
@@ -88,7 +46,7 @@ describe('PartitionAccumulator', () => {
   });
 
   it('gives a rejected record with its key, value, headers, place, time and reason', () => {
-    const { add, freeze, drained } = setUp();
+    const { add, freeze, drained } = accumulatorRig();
     const headers = [
       ['trace', 'abc'],
       ['vazio', ''],
@@ -119,7 +77,7 @@ describe('PartitionAccumulator', () => {
   });
 
   it('skips what lies below its offset, and follows gaps that compaction left', () => {
-    const { add, accumulator, freeze, drained } = setUp({ nextOffset: 12 });
+    const { add, accumulator, freeze, drained } = accumulatorRig({ nextOffset: 12 });
     add({
       baseOffset: 10,
       lastOffset: 30,
@@ -136,14 +94,14 @@ describe('PartitionAccumulator', () => {
   });
 
   it('never goes back: a batch that was counted whole changes nothing', () => {
-    const { add, accumulator, freeze } = setUp({ nextOffset: 12 });
+    const { add, accumulator, freeze } = accumulatorRig({ nextOffset: 12 });
     add({ baseOffset: 3, records: [sale(T), sale(T)] });
     expect(accumulator.nextOffset).toBe(12);
     expect(freeze().counted).toBe(0);
   });
 
   it('passes a batch that compaction has emptied', () => {
-    const { add, accumulator } = setUp();
+    const { add, accumulator } = accumulatorRig();
     add({ baseOffset: 0, lastOffset: 9, records: [] });
     expect(accumulator.nextOffset).toBe(10);
   });
@@ -153,7 +111,7 @@ describe('the order of verdicts', () => {
   const far = T + 400_000;
 
   it('judges form before the future, and the category limit before both', () => {
-    const { add, freeze, drained } = setUp({}, { ...LIMITS, categoryCount: 1 });
+    const { add, freeze, drained } = accumulatorRig({}, { ...LIMITS, categoryCount: 1 });
     add({
       baseOffset: 0,
       records: [
@@ -176,7 +134,7 @@ describe('the order of verdicts', () => {
   });
 
   it("accepts a time up to the tolerance past the record's own, and not one millisecond more", () => {
-    const { add, freeze, drained } = setUp();
+    const { add, freeze, drained } = accumulatorRig();
     add({ baseOffset: 0, records: [sale(T + 300_000), sale(T + 300_001)] });
     freeze();
     expect(drained.rejections).toEqual(['1 future_timestamp']);
@@ -184,14 +142,14 @@ describe('the order of verdicts', () => {
   });
 
   it('lets a sale from the future move no time, so that honest ones stay in time', () => {
-    const { add, accumulator } = setUp();
+    const { add, accumulator } = accumulatorRig();
     add({ baseOffset: 0, records: [sale(T), sale(far), sale(T)] });
     expect(accumulator.maxEventMs).toBe(T);
     expect(accumulator.counted).toBe(2);
   });
 
   it('judges the future by the append time where the topic writes it', () => {
-    const { add, freeze, drained } = setUp();
+    const { add, freeze, drained } = accumulatorRig();
     const records = [
       { ...sale(T + 300_001), timestampMs: T + 100_000 },
       { ...sale(T + 300_002), timestampMs: T + 100_000 },
@@ -203,14 +161,14 @@ describe('the order of verdicts', () => {
   });
 
   it('judges no future for a record without a timestamp', () => {
-    const { add, accumulator } = setUp();
+    const { add, accumulator } = accumulatorRig();
     add({ baseOffset: 0, timestampMs: -1, records: [sale(far)] });
     expect(accumulator.counted).toBe(1);
   });
 
   it('calls a sale late when its window ends at the watermark, and not when it ends after it', () => {
     // The watermark stands at the start of WINDOW: what ends there is late.
-    const { add, freeze, drained } = setUp();
+    const { add, freeze, drained } = accumulatorRig();
     add({
       baseOffset: 0,
       records: [
@@ -228,21 +186,21 @@ describe('the order of verdicts', () => {
   });
 
   it('judges lateness by the watermark as it stood before the sale', () => {
-    const { add, accumulator } = setUp({ maxEventMs: T });
+    const { add, accumulator } = accumulatorRig({ maxEventMs: T });
     add({ baseOffset: 0, records: [sale(T + 200_000)] });
     expect(accumulator).toMatchObject({ counted: 1, maxEventMs: T + 200_000 });
     expect(accumulator.rejectedTotal).toBe(0);
   });
 
   it('goes on with the time that a start gives it', () => {
-    const { add, freeze, drained } = setUp({ maxEventMs: T + 10 * MINUTE, nextOffset: 5 });
+    const { add, freeze, drained } = accumulatorRig({ maxEventMs: T + 10 * MINUTE, nextOffset: 5 });
     add({ baseOffset: 5, timestampMs: T + 9 * MINUTE, records: [sale(T), sale(T + 9 * MINUTE)] });
     freeze();
     expect(drained.rejections).toEqual(['5 late']);
   });
 
   it('admits a category with its first valid sale, be it late or from the future', () => {
-    const { add, freeze, drained } = setUp({ maxEventMs: T + 10 * MINUTE });
+    const { add, freeze, drained } = accumulatorRig({ maxEventMs: T + 10 * MINUTE });
     add({ baseOffset: 0, records: [sale(T, 'A'), sale(far + 10 * MINUTE, 'B'), { value: '[]' }] });
     freeze();
     expect(drained.categories).toEqual(['A', 'B']);
@@ -253,7 +211,7 @@ describe('guards at replay', () => {
   const guards = [{ window: WINDOW, categoria: 'Casa', ate: 12 }];
 
   it('do not add again what a newer write covers, and count it and move time all the same', () => {
-    const { add, accumulator, freeze, drained } = setUp({ nextOffset: 10, guards });
+    const { add, accumulator, freeze, drained } = accumulatorRig({ nextOffset: 10, guards });
     add({
       baseOffset: 10,
       records: [sale(T, 'Casa', 1), sale(T + 9, 'Casa', 2), sale(T, 'Casa', 4), sale(T, 'Casa', 8)],
@@ -264,7 +222,7 @@ describe('guards at replay', () => {
   });
 
   it('hold for their own window and category alone', () => {
-    const { add, freeze, drained } = setUp({ nextOffset: 10, guards });
+    const { add, freeze, drained } = accumulatorRig({ nextOffset: 10, guards });
     add({ baseOffset: 10, records: [sale(T, 'Gamer'), sale(T + MINUTE), sale(T)] });
     freeze();
     expect(Object.keys(drained.sums).sort()).toEqual([
@@ -275,7 +233,7 @@ describe('guards at replay', () => {
   });
 
   it('end each at its own offset', () => {
-    const { add, freeze, drained } = setUp({
+    const { add, freeze, drained } = accumulatorRig({
       nextOffset: 10,
       guards: [...guards, { window: WINDOW, categoria: 'Gamer', ate: 14 }],
     });
@@ -287,7 +245,11 @@ describe('guards at replay', () => {
   });
 
   it('let rejected records be rejected again, with the same dead letters', () => {
-    const { add, freeze, drained } = setUp({ nextOffset: 10, maxEventMs: T + 9 * MINUTE, guards });
+    const { add, freeze, drained } = accumulatorRig({
+      nextOffset: 10,
+      maxEventMs: T + 9 * MINUTE,
+      guards,
+    });
     add({ baseOffset: 10, records: [sale(T), { value: 'lixo' }] });
     freeze();
     expect(drained.rejections).toEqual(['10 late', '11 not_json']);
@@ -296,7 +258,7 @@ describe('guards at replay', () => {
 
 describe('a full delta', () => {
   it('stops at the sale that finds no room, and goes on there after the freeze', () => {
-    const { add, accumulator, freeze, drained } = setUp({}, { ...LIMITS, tableSlots: 4 });
+    const { add, accumulator, freeze, drained } = accumulatorRig({}, { ...LIMITS, tableSlots: 4 });
     const spec = {
       baseOffset: 0,
       records: [0, 1, 2, 1, 3, 0].map((minute) => sale(T + minute * MINUTE)),
@@ -320,7 +282,10 @@ describe('a full delta', () => {
   });
 
   it('counts a rejected record once, however often its log was full', () => {
-    const { add, accumulator, freeze, drained } = setUp({}, { ...LIMITS, rejectLogBytes: 256 });
+    const { add, accumulator, freeze, drained } = accumulatorRig(
+      {},
+      { ...LIMITS, rejectLogBytes: 256 },
+    );
     const spec = { baseOffset: 0, records: 'abcdef'.split('').map((value) => ({ value })) };
     while (!add(spec)) {
       expect(add(spec)).toBe(false);
@@ -342,7 +307,7 @@ describe('a batch whose structure is wrong', () => {
     ['a record shorter than its value', { lengthField: 30 }],
     ['a record that reaches into the next one', { lengthField: 500 }],
   ])('is refused: %s', (_, { lengthField }) => {
-    const { add } = setUp();
+    const { add } = accumulatorRig();
     const records = [{ ...sale(T), lengthField }, sale(T), sale(T)];
     expect(() => add({ baseOffset: 0, records })).toThrow(corrupt);
   });
@@ -352,14 +317,14 @@ describe('a batch whose structure is wrong', () => {
     ['fewer records than there are', 1],
     ['two thousand million records', 0x7fffffff],
   ])('is refused: it announces %s', (_, countField) => {
-    const { add, accumulator } = setUp();
+    const { add, accumulator } = accumulatorRig();
     expect(() => add({ baseOffset: 0, records: [sale(T), sale(T)], countField })).toThrow(corrupt);
     // What stands before the fault has its verdict and is not judged again.
     expect(accumulator.counted).toBe(accumulator.nextOffset);
   });
 
   it('is refused: a record past the last offset of its batch', () => {
-    const { add } = setUp();
+    const { add } = accumulatorRig();
     const records = [sale(T), { ...sale(T), offset: 9 }];
     expect(() => add({ baseOffset: 0, lastOffset: 5, records })).toThrow(corrupt);
   });
@@ -372,7 +337,7 @@ describe('a batch whose structure is wrong', () => {
       expect(batch[lengthAt]).toBe(8);
       for (const length of [126, 63, 20]) {
         batch[lengthAt] = length * 2;
-        const { accumulator } = setUp();
+        const { accumulator } = accumulatorRig();
         expect(() => addBytes(accumulator, batch)).toThrow(corrupt);
       }
     }
@@ -384,7 +349,7 @@ describe('a batch whose structure is wrong', () => {
       for (const flip of [0x01, 0x80, 0xff]) {
         const batch = Buffer.from(whole);
         batch[at] ^= flip;
-        const { accumulator, freeze } = setUp();
+        const { accumulator, freeze } = accumulatorRig();
         try {
           addBytes(accumulator, batch);
         } catch (error) {

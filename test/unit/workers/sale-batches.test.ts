@@ -1,54 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { BatchHead } from '../../../src/kafka/record-batch.ts';
 import { REASON } from '../../../src/sale/reasons.ts';
 import { SALES_PER_BATCH_MAX } from '../../../src/sale/rules.ts';
 import { DEFAULT_LIMITS } from '../../../src/state/layout.ts';
-import type { LeaseStart } from '../../../src/workers/lease-protocol.ts';
-import { PartitionAccumulator } from '../../../src/workers/partition-accumulator.ts';
+import { accumulatorRig } from '../../parts/accumulator-rig.ts';
 import { type FlatSpec, flatBatch, flatSale } from '../../parts/flat-sales.ts';
-import {
-  Drained,
-  FROM_THE_START,
-  LIMITS,
-  RULES,
-  regionPair,
-  saleJson,
-} from '../../parts/lease-regions.ts';
-import {
-  type BatchSpec,
-  DEFAULT_TIMESTAMP_MS,
-  rawHeaders,
-  recordBatch,
-} from '../../parts/record-batch-builder.ts';
+import { LIMITS, saleJson } from '../../parts/lease-regions.ts';
+import { DEFAULT_TIMESTAMP_MS, rawHeaders } from '../../parts/record-batch-builder.ts';
 
 const T = DEFAULT_TIMESTAMP_MS;
 const MINUTE = 60_000;
 const WINDOW = T / MINUTE;
 const ROOMY = { ...DEFAULT_LIMITS, categoryCount: 10_000 };
-
-function setUp(start: Partial<LeaseStart> = {}, limits = LIMITS) {
-  const region = regionPair(limits);
-  const { worker } = region;
-  const accumulator = new PartitionAccumulator(worker, RULES, { ...FROM_THE_START, ...start });
-  const drained = new Drained();
-  return {
-    accumulator,
-    drained,
-    worker,
-    add(spec: BatchSpec): boolean {
-      const batch = recordBatch(spec);
-      const head = new BatchHead();
-      const view = new DataView(batch.buffer, batch.byteOffset, batch.length);
-      head.read(view, 0, batch.length);
-      return accumulator.addBatch(batch, view, head);
-    },
-    freeze() {
-      accumulator.writeSnapshot(0, false);
-      worker.freeze();
-      return drained.take(region.coordinator);
-    },
-  };
-}
 
 const sale = (ms: number, categoria = 'Casa', centavos = 100): FlatSpec => ({
   categoria,
@@ -61,7 +23,7 @@ const record = (specs: readonly FlatSpec[]) => ({ value: flatBatch(specs) });
 
 describe('a record in another format', () => {
   it('is counted beside JSON, a sale of a batch each by itself', () => {
-    const { add, freeze, drained } = setUp();
+    const { add, freeze, drained } = accumulatorRig();
     add({
       baseOffset: 0,
       records: [
@@ -78,7 +40,7 @@ describe('a record in another format', () => {
   });
 
   it('goes to its dead letter as it was when it is rejected whole', () => {
-    const { add, freeze, drained } = setUp();
+    const { add, freeze, drained } = accumulatorRig();
     const values = [
       flatSale({ valorCentavos: -1n }),
       flatBatch([{}]).subarray(0, 50),
@@ -98,7 +60,7 @@ describe('a record in another format', () => {
 
 describe('a rejected sale of a batch', () => {
   it('has a letter of its own with the record’s key, headers, place and time', () => {
-    const { add, freeze, drained } = setUp();
+    const { add, freeze, drained } = accumulatorRig();
     const headers = [['trace', 'abc']] as const;
     const value = flatBatch([sale(T), { ...sale(T), idPedido: 'x', valorCentavos: -7n }, sale(T)]);
     add({ baseOffset: 40, records: [{ key: 'chave', value, headers, timestampMs: T + 17 }] });
@@ -121,7 +83,7 @@ describe('a rejected sale of a batch', () => {
   });
 
   it('is one that time or the limit on categories refuses, as if it were a record', () => {
-    const { add, freeze, drained } = setUp({}, { ...LIMITS, categoryCount: 2 });
+    const { add, freeze, drained } = accumulatorRig({}, { ...LIMITS, categoryCount: 2 });
     add({
       baseOffset: 0,
       records: [
@@ -150,7 +112,7 @@ describe('a rejected sale of a batch', () => {
   });
 
   it('admits no category when its batch is broken behind it', () => {
-    const { add, freeze, drained } = setUp();
+    const { add, freeze, drained } = accumulatorRig();
     const value = flatBatch([sale(T, 'A'), sale(T, 'B')], false);
     const table = value.readInt32LE(0);
     const field = table + value.readInt16LE(table - value.readInt32LE(table) + 4);
@@ -165,7 +127,7 @@ describe('a rejected sale of a batch', () => {
 describe('a batch and a delta', () => {
   it('waits whole for a drained table when it might not fit', () => {
     // Room for 48 keys, of which 8 are taken: 41 sales might need 41.
-    const { add, accumulator, freeze, drained } = setUp();
+    const { add, accumulator, freeze, drained } = accumulatorRig();
     const first = { baseOffset: 0, records: [record(many(40, (i) => sale(T, `c${i % 8}`, i)))] };
     expect(add(first)).toBe(true);
     expect(add({ baseOffset: 1, records: [record(many(41, (i) => sale(T, `c${i % 8}`)))] })).toBe(
@@ -181,7 +143,7 @@ describe('a batch and a delta', () => {
   });
 
   it('fits to the last free slot', () => {
-    const { worker } = setUp();
+    const { worker } = accumulatorRig();
     const { table } = worker.active;
     for (let i = 0; i < 8; i++) table.add(i, 0, 1);
     expect(table.hasRoomFor(40)).toBe(true);
@@ -189,7 +151,7 @@ describe('a batch and a delta', () => {
   });
 
   it('waits when a sum might pass 2^53 with it, and not a centavo before', () => {
-    const { worker } = setUp();
+    const { worker } = accumulatorRig();
     const { table } = worker.active;
     const safe = Number.MAX_SAFE_INTEGER - SALES_PER_BATCH_MAX * 100_000_000_000;
     table.add(1, 1, safe - 1);
@@ -202,7 +164,10 @@ describe('a batch and a delta', () => {
   });
 
   it('waits whole for a drained reject log, with nothing counted before', () => {
-    const { add, accumulator, freeze, drained } = setUp({}, { ...LIMITS, rejectLogBytes: 1024 });
+    const { add, accumulator, freeze, drained } = accumulatorRig(
+      {},
+      { ...LIMITS, rejectLogBytes: 1024 },
+    );
     const bad = { ...sale(T), valorCentavos: -1n };
     const spec = (baseOffset: number) => ({
       baseOffset,
@@ -220,7 +185,7 @@ describe('a batch and a delta', () => {
   });
 
   it('goes in whole at the greatest size, each sale a key of its own', () => {
-    const { add, freeze, drained } = setUp({}, ROOMY);
+    const { add, freeze, drained } = accumulatorRig({}, ROOMY);
     const specs = many(SALES_PER_BATCH_MAX, (i) => sale(T, `c${i}`, i));
     expect(add({ baseOffset: 0, records: [record(specs)] })).toBe(true);
     expect(freeze()).toMatchObject({ counted: SALES_PER_BATCH_MAX });
@@ -229,7 +194,7 @@ describe('a batch and a delta', () => {
   });
 
   it('is rejected whole above that', () => {
-    const { add, freeze, drained } = setUp({}, ROOMY);
+    const { add, freeze, drained } = accumulatorRig({}, ROOMY);
     const specs = many(SALES_PER_BATCH_MAX + 1, () => sale(T));
     add({ baseOffset: 0, records: [record(specs)] });
     expect(freeze().counted).toBe(0);
@@ -247,7 +212,7 @@ describe('letters that not even an empty log would hold', () => {
   };
 
   it('are coordinates, one for each sale, with its reason', () => {
-    const { add, freeze, drained } = setUp({}, { ...LIMITS, rejectLogBytes: 1024 });
+    const { add, freeze, drained } = accumulatorRig({}, { ...LIMITS, rejectLogBytes: 1024 });
     const bad = { ...sale(T), idPedido: 'x'.repeat(500), valorCentavos: -1n };
     const specs = [bad, sale(T), bad, { ...sale(T), categoria: null }];
     expect(add({ baseOffset: 3, records: [{ key: 'k', ...record(specs) }] })).toBe(true);
@@ -262,7 +227,7 @@ describe('letters that not even an empty log would hold', () => {
   });
 
   it('are so whether the log was empty or not: a replay sends the same', () => {
-    const { add, freeze, drained } = setUp({}, { ...LIMITS, rejectLogBytes: 1024 });
+    const { add, freeze, drained } = accumulatorRig({}, { ...LIMITS, rejectLogBytes: 1024 });
     const bad = { ...sale(T), idPedido: 'x'.repeat(500), valorCentavos: -1n };
     add({ baseOffset: 0, records: [{ value: 'lixo' }, record([bad, bad])] });
     freeze();
@@ -270,7 +235,7 @@ describe('letters that not even an empty log would hold', () => {
   });
 
   it('are not made at all: 4096 sales that share 4 MiB of category cost neither time nor memory', () => {
-    const { add, freeze, drained } = setUp({}, ROOMY);
+    const { add, freeze, drained } = accumulatorRig({}, ROOMY);
     const categoria = 'x'.repeat(4_200_000);
     const value = flatBatch(many(SALES_PER_BATCH_MAX, () => ({ ...sale(T), categoria })));
     expect(value.length).toBeLessThan(5_000_000);
@@ -287,7 +252,7 @@ describe('a batch at replay', () => {
   const guards = [{ window: WINDOW, categoria: 'Casa', ate: 12 }];
 
   it('is added for the keys that no newer write covers, and moves time and counters for all', () => {
-    const { add, accumulator, freeze, drained } = setUp({ nextOffset: 10, guards });
+    const { add, accumulator, freeze, drained } = accumulatorRig({ nextOffset: 10, guards });
     const batch = record([sale(T, 'Casa', 1), sale(T, 'Gamer', 2), sale(T + MINUTE, 'Casa', 4)]);
     add({ baseOffset: 10, records: [batch, batch, batch] });
     expect(accumulator).toMatchObject({ counted: 9, maxEventMs: T + MINUTE });
