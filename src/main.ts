@@ -184,9 +184,11 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 data-loss guard, 4 verify found a diffe
     .action(
       action(async ({ settings }, shell, own) => {
         const { runProduce } = await import('./commands/produce.ts');
-        const { brokers, topic } = settings;
+        const { kafkaAccess } = await import('./kafka/access.ts');
+        const access = kafkaAccess(settings);
+        const { topic } = settings;
         const { rate, count, format, seed } = own;
-        await runProduce({ brokers, topic, rate, count, format, seed, json: shell.json }, shell);
+        await runProduce({ access, topic, rate, count, format, seed, json: shell.json }, shell);
       }),
     );
 

@@ -137,7 +137,7 @@ async function write(): Promise<PreloadedPartition> {
   const free: BatchSlot[] = [];
   const { brokers, topic, partition } = task;
   const pipe = new ProducePipe(
-    { brokers, topic, partition },
+    { access: { brokers, security: null }, topic, partition },
     {
       acknowledged: (slot) => {
         total.records += slot.records;

@@ -39,7 +39,7 @@ async function readPartition(topic: string, place: Task['own'][number]): Promise
     fail = reject;
   });
   const target = { topic, topicId: NO_TOPIC_ID, partition: place.partition, leaderEpoch: -1 };
-  const session = await FetchSession.open(place, { ...target, rack: '' }, buffers, size, {
+  const session = await FetchSession.opener(null)(place, { ...target, rack: '' }, buffers, size, {
     fetched: ({ recordsStart, recordsEnd, highWatermark }, { view }) => {
       firstMs ||= nowMs();
       if (batchEnd(view, recordsStart, recordsEnd) < 0 && offset < highWatermark) {
@@ -58,7 +58,7 @@ async function readPartition(topic: string, place: Task['own'][number]): Promise
 
 if (isMainThread) {
   const [brokers, topic] = process.argv.slice(2);
-  const metadata = await existingTopic(brokers, topic);
+  const metadata = await existingTopic({ brokers, security: null }, topic);
   const places = metadata.partitions.map(({ partition, leaderId }) => {
     const { host, port } = metadata.brokers.get(leaderId)!;
     return { partition, host, port };

@@ -11,6 +11,7 @@ import { maskUrl } from '../config/settings.ts';
 import { Engine } from '../coordinator/engine.ts';
 import type { EngineEvent } from '../coordinator/engine-events.ts';
 import { kafkaAndThreads } from '../coordinator/outside.ts';
+import { kafkaAccess } from '../kafka/access.ts';
 import { startEmbeddedBroker } from '../kafka/embedded-broker.ts';
 import { topicMetadata } from '../kafka/metadata.ts';
 import { createTopic } from '../kafka/topic-admin.ts';
@@ -130,9 +131,10 @@ async function dropDemo(settings: Settings): Promise<void> {
 }
 
 async function ensureTopics(settings: Settings): Promise<void> {
-  await topicMetadata(settings.brokers, settings.topic);
+  const access = kafkaAccess(settings);
+  await topicMetadata(access, settings.topic);
   for (const topic of [settings.topic, settings.deadLetterTopic]) {
-    await createTopic(settings, { topic, partitions: 3, replicationFactor: 1 });
+    await createTopic(access, { topic, partitions: 3, replicationFactor: 1 });
   }
 }
 
@@ -177,10 +179,11 @@ async function runOn(
     ending.signal.addEventListener('abort', () => engine.stop(), { once: true });
     if (options.durationMs > 0) end = setTimeout(() => ending.abort(), options.durationMs);
     timer = setInterval(() => void view.show(engine, mongo), shell.json ? JSON_VIEW_MS : VIEW_MS);
-    const { brokers, topic } = settings;
+    const { topic } = settings;
+    const access = kafkaAccess(settings);
     const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
     const io = { out: silent, signal: ending.signal };
-    const producing = runProduce({ brokers, topic, rate: options.rate, json: true }, io);
+    const producing = runProduce({ access, topic, rate: options.rate, json: true }, io);
     // Whichever ends first ends the other: a failure of one is a failure of the demo.
     const both = [engine.run(), producing].map((part) => part.finally(() => ending.abort()));
     const results = await Promise.allSettled(both);

@@ -4,6 +4,7 @@
  */
 import { randomInt } from 'node:crypto';
 import type { Settings } from '../config/options.ts';
+import { kafkaAccess } from '../kafka/access.ts';
 import { EXIT, type ExitCode, VendavalError } from '../lib/errors.ts';
 import type { LoadFormat } from '../load/load-protocol.ts';
 import { type LoadPlan, LoadRun } from '../load/load-run.ts';
@@ -53,7 +54,7 @@ export async function runLoad(
   checkShares(shares);
   if (oraclePath !== 'off') checkOraclePath(oraclePath);
   const plan: LoadPlan = {
-    brokers: settings.brokers,
+    access: kafkaAccess(settings),
     topic: settings.topic,
     phases: phasesOf(profile, shares),
     rate: options.rate,
@@ -71,7 +72,7 @@ export async function runLoad(
       maxCategories: settings.maxCategories,
     },
   };
-  const view = new LoadView(shell, { profile, ...plan });
+  const view = new LoadView(shell, { profile, brokers: settings.brokers, ...plan });
   const onEvent = eventWriter(shell, (line) => view.above(line));
   const trouble = (code: string, message: string) => onEvent({ level: 'warn', code, message });
   const check = options.check ? await LoadCheck.open(settings, trouble) : null;

@@ -3,6 +3,7 @@
  * Invariant: what goes wrong comes out as a VendavalError with what to do about it.
  */
 import rdkafka from 'node-rdkafka';
+import type { KafkaAccess } from '../kafka/access.ts';
 import { clientConfig } from '../kafka/client-config.ts';
 import { EXIT, messageOf, VendavalError } from '../lib/errors.ts';
 import { encodeSale } from '../sale/flatbuffers/encode.ts';
@@ -27,8 +28,7 @@ const TOPIC_SETTINGS = new Set([
 export type ProduceFormat = 'json' | 'flatbuffers';
 
 export interface ProduceTarget {
-  /** host:port, several separated by commas. */
-  readonly brokers: string;
+  readonly access: KafkaAccess;
   readonly topic: string;
   /** Settings of librdkafka; they win over the ones set here. */
   readonly clientConfig?: Readonly<Record<string, unknown>> | undefined;
@@ -45,7 +45,7 @@ function configError(cause: unknown): VendavalError {
 
 export function openProducer(options: ProduceTarget): rdkafka.Producer {
   const config = {
-    ...clientConfig(options),
+    ...clientConfig(options.access),
     'client.id': 'vendaval-produce',
     // A broker that is back is noticed soon.
     'reconnect.backoff.max.ms': 1000,
@@ -69,7 +69,8 @@ export function openProducer(options: ProduceTarget): rdkafka.Producer {
 
 /** The topic must be there: as a producer, asking for it by name might create it. */
 export async function connect(producer: rdkafka.Producer, options: ProduceTarget): Promise<void> {
-  const { brokers, topic } = options;
+  const { topic } = options;
+  const { brokers } = options.access;
   let metadata: rdkafka.Metadata;
   try {
     metadata = await new Promise((resolve, reject) => {

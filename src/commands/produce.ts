@@ -198,7 +198,7 @@ export async function runProduce(options: ProduceOptions, io: ProduceIo): Promis
   const rate = checkedRate(options.rate);
   const output = produceOutput(io.out, options.json ?? false);
   const eachLine = rate <= LINES_PER_SECOND_MAX;
-  output.started({ brokers: options.brokers, topic: options.topic, rate });
+  output.started({ brokers: options.access.brokers, topic: options.topic, rate });
   const producer = openProducer(options);
   const deliveries = new Deliveries(producer, output, eachLine);
   let summary: NodeJS.Timeout | undefined;

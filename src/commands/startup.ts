@@ -5,6 +5,7 @@
  */
 import type { Settings } from '../config/options.ts';
 import type { EngineEvent } from '../coordinator/engine-events.ts';
+import { kafkaAccess } from '../kafka/access.ts';
 import { existingTopic } from '../kafka/metadata.ts';
 import { createTopic, DEAD_LETTER_TOPIC_CONFIG } from '../kafka/topic-admin.ts';
 import { Backoff } from '../lib/backoff.ts';
@@ -80,14 +81,15 @@ export async function openTopics(
   signal: AbortSignal,
   onEvent: OnEvent,
 ): Promise<void> {
-  const { brokers, topic, deadLetterTopic } = settings;
-  const metadata = await waitFor('Kafka', () => existingTopic(brokers, topic), signal, onEvent);
+  const { topic, deadLetterTopic } = settings;
+  const access = kafkaAccess(settings);
+  const metadata = await waitFor('Kafka', () => existingTopic(access, topic), signal, onEvent);
   try {
-    await existingTopic(brokers, deadLetterTopic);
+    await existingTopic(access, deadLetterTopic);
   } catch (error) {
     if (!(error instanceof VendavalError && error.code === 'E_TOPIC_MISSING')) throw error;
     const replicas = metadata.partitions.map((partition) => partition.replicas.length);
-    await createTopic(settings, {
+    await createTopic(access, {
       topic: deadLetterTopic,
       partitions: metadata.partitions.length,
       replicationFactor: Math.max(1, ...replicas),

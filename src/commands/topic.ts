@@ -1,6 +1,7 @@
 /** `vendaval topic create|describe`: the topic and its dead-letter topic. */
 import Table from 'cli-table3';
 import type { Settings } from '../config/options.ts';
+import { type KafkaAccess, kafkaAccess } from '../kafka/access.ts';
 import { existingTopic, requireTopic, topicMetadata } from '../kafka/metadata.ts';
 import type { TopicMetadata } from '../kafka/protocol/requests.ts';
 import { createTopic, DEAD_LETTER_TOPIC_CONFIG } from '../kafka/topic-admin.ts';
@@ -18,12 +19,13 @@ export async function runTopicCreate(
   options: TopicCreateOptions,
   shell: Shell,
 ): Promise<void> {
+  const access = kafkaAccess(settings);
   // Asked first: the admin client would try a broker that is not there for a long time.
-  await topicMetadata(settings.brokers, settings.topic);
+  await topicMetadata(access, settings.topic);
   for (const topic of [settings.topic, settings.deadLetterTopic]) {
     const config = topic === settings.deadLetterTopic ? DEAD_LETTER_TOPIC_CONFIG : {};
-    const result = await createTopic(settings, { topic, ...options, config });
-    const partitions = requireTopic(await waitForTopic(settings, topic), topic).partitions.length;
+    const result = await createTopic(access, { topic, ...options, config });
+    const partitions = requireTopic(await waitForTopic(access, topic), topic).partitions.length;
     if (shell.json) shell.out.write(`${JSON.stringify({ topic, result, partitions })}\n`);
     else {
       const mark = result === 'created' ? pc.green('created') : pc.yellow('exists ');
@@ -33,9 +35,9 @@ export async function runTopicCreate(
 }
 
 /** A new topic's leaders take a moment to be known everywhere. */
-async function waitForTopic(settings: Settings, topic: string): Promise<TopicMetadata> {
+async function waitForTopic(access: KafkaAccess, topic: string): Promise<TopicMetadata> {
   for (let attempt = 0; ; attempt++) {
-    const metadata = await topicMetadata(settings.brokers, topic);
+    const metadata = await topicMetadata(access, topic);
     const isReady = metadata.error === 0 && metadata.partitions.every((p) => p.leaderId >= 0);
     if (isReady || attempt >= 50) return metadata;
     await sleep(100);
@@ -43,8 +45,8 @@ async function waitForTopic(settings: Settings, topic: string): Promise<TopicMet
 }
 
 export async function runTopicDescribe(settings: Settings, shell: Shell): Promise<void> {
-  const { brokers, topic } = settings;
-  const metadata = await existingTopic(brokers, topic);
+  const { topic } = settings;
+  const metadata = await existingTopic(kafkaAccess(settings), topic);
   const rows = metadata.partitions.map(({ partition, leaderId, replicas, inSyncReplicas }) => ({
     partition,
     leader: leaderId,

@@ -1,5 +1,6 @@
 /** `vendaval verify`: the totals against the log, with a verdict for people or for scripts. */
 import type { ResolvedSettings } from '../config/settings.ts';
+import { kafkaAccess } from '../kafka/access.ts';
 import { EXIT, type ExitCode } from '../lib/errors.ts';
 import { connectMongo, mongoError } from '../mongo/connection.ts';
 import { verify } from '../verification/verify.ts';
@@ -25,7 +26,7 @@ export async function runVerify(
   try {
     const startedMs = performance.now();
     const verdict = await verify({
-      brokers: settings.brokers,
+      access: kafkaAccess(settings),
       mongo,
       topic: asked('topic'),
       collection: asked('collection'),

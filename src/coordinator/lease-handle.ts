@@ -8,9 +8,9 @@ import { CoordinatorRegion } from '../state/partition-region.ts';
 import type {
   BrokerPlace,
   LeaderAddress,
+  LeaseOrder,
   LeasePort,
   LeaseResult,
-  LeaseTask,
   ToCoordinator,
   ToWorker,
 } from '../workers/lease-protocol.ts';
@@ -23,7 +23,7 @@ type CoordinatorPort = LeasePort<ToCoordinator, ToWorker>;
 /** Where leases run. */
 export interface LeaseThreads {
   /** Starts a lease; the promise rejects when its thread dies or its code fails. */
-  run(task: Omit<LeaseTask, 'port'>): {
+  run(task: LeaseOrder): {
     readonly port: CoordinatorPort;
     readonly ended: Promise<LeaseResult>;
   };
@@ -47,7 +47,7 @@ export class LeaseHandle {
   #frozen: (() => void) | null = null;
   #hasEnded = false;
 
-  constructor(threads: LeaseThreads, task: Omit<LeaseTask, 'port'>, handler: LeaseHandler) {
+  constructor(threads: LeaseThreads, task: LeaseOrder, handler: LeaseHandler) {
     this.region = new CoordinatorRegion(task.region);
     const { port, ended } = threads.run(task);
     this.#port = port;

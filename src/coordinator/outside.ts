@@ -3,6 +3,7 @@
  * by the simulation for its own world.
  */
 import type { Settings } from '../config/options.ts';
+import { kafkaAccess } from '../kafka/access.ts';
 import { DeadLetterProducer } from '../kafka/dead-letters.ts';
 import { type GroupHandler, GroupMember } from '../kafka/group-member.ts';
 import { DEFAULT_LIMITS, type TableLimits } from '../state/layout.ts';
@@ -26,11 +27,13 @@ export interface Outside {
 }
 
 export function kafkaAndThreads(settings: Settings): Outside {
+  const { topic, deadLetterTopic, group, threads } = settings;
+  const access = kafkaAccess(settings);
   return {
     limits: DEFAULT_LIMITS,
-    watchTopic: (watcher) => TopicWatch.start(settings.brokers, settings.topic, watcher),
-    group: (handler) => new GroupMember(settings, handler),
-    deadLetters: (onTrouble) => new DeadLetterProducer(settings, onTrouble),
-    threads: (partitionCount) => new WorkerPool(settings.threads, partitionCount),
+    watchTopic: (watcher) => TopicWatch.start(access, topic, watcher),
+    group: (handler) => new GroupMember(access, topic, group, handler),
+    deadLetters: (onTrouble) => new DeadLetterProducer(access, topic, deadLetterTopic, onTrouble),
+    threads: (partitionCount) => new WorkerPool(threads, partitionCount, access.security),
   };
 }

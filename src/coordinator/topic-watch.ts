@@ -3,6 +3,7 @@
  * and whether it is still the same topic. Follows new partitions and moved leaders; stops the
  * engine when the topic was deleted or made anew.
  */
+import type { KafkaAccess } from '../kafka/access.ts';
 import type { SocketTimeouts } from '../kafka/broker-socket.ts';
 import { existingTopic } from '../kafka/metadata.ts';
 import type { TopicMetadata } from '../kafka/protocol/requests.ts';
@@ -30,7 +31,7 @@ export interface TopicWatcher {
 }
 
 export class TopicWatch {
-  readonly #brokers: string;
+  readonly #access: KafkaAccess;
   readonly #topic: string;
   readonly #watcher: TopicWatcher;
   readonly #stop = new AbortController();
@@ -42,21 +43,25 @@ export class TopicWatch {
   #wake = new AbortController();
 
   private constructor(
-    brokers: string,
+    access: KafkaAccess,
     topic: string,
     metadata: TopicMetadata,
     watcher: TopicWatcher,
   ) {
-    this.#brokers = brokers;
+    this.#access = access;
     this.#topic = topic;
     this.#metadata = metadata;
     this.#watcher = watcher;
   }
 
   /** Asks once; throws when the brokers do not answer or the topic does not exist. */
-  static async start(brokers: string, topic: string, watcher: TopicWatcher): Promise<TopicWatch> {
-    const metadata = await existingTopic(brokers, topic, TIMEOUTS);
-    const watch = new TopicWatch(brokers, topic, metadata, watcher);
+  static async start(
+    access: KafkaAccess,
+    topic: string,
+    watcher: TopicWatcher,
+  ): Promise<TopicWatch> {
+    const metadata = await existingTopic(access, topic, TIMEOUTS);
+    const watch = new TopicWatch(access, topic, metadata, watcher);
     void watch.#run();
     return watch;
   }
@@ -119,11 +124,12 @@ export class TopicWatch {
   }
 
   /** Those to start from, and then all that the cluster has named: the first ones may be gone. */
-  #askable(): string {
+  #askable(): KafkaAccess {
     const named = [...this.#metadata.brokers.values()].map(({ host, port }) =>
       host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
     );
-    return [...new Set([...this.#brokers.split(','), ...named])].join(',');
+    const brokers = [...new Set([...this.#access.brokers.split(','), ...named])].join(',');
+    return { ...this.#access, brokers };
   }
 
   #take(metadata: TopicMetadata): void {

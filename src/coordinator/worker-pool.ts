@@ -3,7 +3,8 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
-import type { LeaseResult, LeaseTask } from '../workers/lease-protocol.ts';
+import type { KafkaSecurity } from '../kafka/access.ts';
+import type { LeaseOrder, LeaseResult, LeaseTask } from '../workers/lease-protocol.ts';
 import type { LeaseThreads } from './lease-handle.ts';
 
 /** Most leases that one thread can be given; far more than partitions in a topic. */
@@ -12,10 +13,12 @@ const THREAD_HEAP_MB_MAX = 256;
 
 export class WorkerPool implements LeaseThreads {
   readonly #pool: Piscina;
+  readonly #security: KafkaSecurity | null;
   readonly threads: number;
 
   /** @param threads 0 for one for each core, at most one for each partition */
-  constructor(threads: number, partitionCount: number) {
+  constructor(threads: number, partitionCount: number, security: KafkaSecurity | null) {
+    this.#security = security;
     this.threads = threads || Math.max(1, Math.min(availableParallelism(), partitionCount));
     this.#pool = new Piscina({
       filename: fileURLToPath(new URL('../workers/lease-task.js', import.meta.url)),
@@ -31,11 +34,12 @@ export class WorkerPool implements LeaseThreads {
     this.#pool.on('error', () => {});
   }
 
-  run(task: Omit<LeaseTask, 'port'>): { port: MessagePort; ended: Promise<LeaseResult> } {
+  run(task: LeaseOrder): { port: MessagePort; ended: Promise<LeaseResult> } {
     const { port1, port2 } = new MessageChannel();
-    const ended = this.#pool.run({ ...task, port: port2 } satisfies LeaseTask, {
-      transferList: [port2],
-    });
+    const ended = this.#pool.run(
+      { ...task, security: this.#security, port: port2 } satisfies LeaseTask,
+      { transferList: [port2] },
+    );
     return { port: port1, ended };
   }
 

@@ -6,6 +6,7 @@
 import { lookup } from 'node:dns/promises';
 import { platform } from 'node:os';
 import type { Settings } from '../config/options.ts';
+import { type KafkaAccess, kafkaAccess } from '../kafka/access.ts';
 import { BrokerQuestion } from '../kafka/broker-question.ts';
 import type { SocketTimeouts } from '../kafka/broker-socket.ts';
 import { parseBrokers } from '../kafka/metadata.ts';
@@ -28,6 +29,7 @@ const askTimeouts = (limitMs: number): SocketTimeouts => ({
 type Place = Pick<BrokerAddress, 'host' | 'port'>;
 
 export interface Cluster {
+  readonly access: KafkaAccess;
   readonly metadata: ClusterMetadata;
   /** host:port of the broker that told it. */
   readonly toldBy: Place;
@@ -53,7 +55,12 @@ const nameOf = ({ host, port }: Place) => `${host.includes(':') ? `[${host}]` : 
 
 type Visitor = (place: Place, id: number | null) => Promise<Visit>;
 
-async function visit(place: Place, id: number | null, timeouts: SocketTimeouts): Promise<Visit> {
+async function visit(
+  place: Place,
+  id: number | null,
+  { security }: KafkaAccess,
+  timeouts: SocketTimeouts,
+): Promise<Visit> {
   const { host, port } = place;
   const ip = await lookup(host).then(
     ({ address }) => address,
@@ -62,7 +69,7 @@ async function visit(place: Place, id: number | null, timeouts: SocketTimeouts):
   let isOpen = false;
   let release: string | null = null;
   try {
-    const question = await BrokerQuestion.open(place, timeouts, () => {
+    const question = await BrokerQuestion.open(place, security, timeouts, () => {
       isOpen = true;
     });
     try {
@@ -80,13 +87,11 @@ async function visit(place: Place, id: number | null, timeouts: SocketTimeouts):
   }
 }
 
-export async function lookAtBrokers(
-  { brokers }: Settings,
-  limitMs: number,
-): Promise<Looked<Cluster>> {
+export async function lookAtBrokers(settings: Settings, limitMs: number): Promise<Looked<Cluster>> {
+  const access = kafkaAccess(settings);
   const timeouts = askTimeouts(limitMs);
-  const go: Visitor = (place, id) => visit(place, id, timeouts);
-  const first = await Promise.all(parseBrokers(brokers).map((place) => go(place, null)));
+  const go: Visitor = (place, id) => visit(place, id, access, timeouts);
+  const first = await Promise.all(parseBrokers(access.brokers).map((place) => go(place, null)));
   const told = first.find(({ metadata }) => metadata !== null);
   if (!told) return noneAnswers(first);
   const metadata = told.metadata!;
@@ -97,7 +102,7 @@ export async function lookAtBrokers(
     return error !== null || own?.clusterId !== metadata.clusterId;
   });
   const reachable = new Set(advertised.filter((v) => !wrong.includes(v)).map(({ id }) => id!));
-  const value: Cluster = { metadata, toldBy: told, reachable, timeouts };
+  const value: Cluster = { access, metadata, toldBy: told, reachable, timeouts };
   const releases = [...new Set([told, ...advertised].flatMap(({ release }) => release ?? []))];
   const count = advertised.length === 1 ? '1 broker' : `${advertised.length} brokers`;
   const finding = {

@@ -20,13 +20,17 @@ const GROUP_FORBIDDEN = 30;
 
 export async function lookAtGroup(
   { brokers, group, topic }: Settings,
-  { toldBy, timeouts }: Cluster,
+  cluster: Cluster,
   ends: readonly LogEnds[],
 ): Promise<Looked<never>> {
-  const coordinator = await coordinatorOf(group, toldBy, timeouts);
+  const coordinator = await coordinatorOf(group, cluster);
   if (coordinator.error === KAFKA_ERROR.coordinatorNotAvailable) return noneYet(group);
   if (coordinator.error !== KAFKA_ERROR.none) return refused(group, coordinator.error, brokers);
-  const question = await BrokerQuestion.open(coordinator, timeouts);
+  const question = await BrokerQuestion.open(
+    coordinator,
+    cluster.access.security,
+    cluster.timeouts,
+  );
   let info: GroupInfo;
   let committed: ReturnType<typeof decodeOffsetFetch>;
   try {
@@ -43,12 +47,8 @@ export async function lookAtGroup(
   return describe(group, info, committed.offsets, ends);
 }
 
-async function coordinatorOf(
-  group: string,
-  broker: Cluster['toldBy'],
-  timeouts: Cluster['timeouts'],
-) {
-  const question = await BrokerQuestion.open(broker, timeouts);
+async function coordinatorOf(group: string, { access, toldBy, timeouts }: Cluster) {
+  const question = await BrokerQuestion.open(toldBy, access.security, timeouts);
   try {
     const answer = await question.ask((id) => encodeFindCoordinator(id, group));
     return decodeFindCoordinator(answer.bytes, answer.size);

@@ -6,6 +6,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Settings } from '../config/options.ts';
+import type { KafkaAccess } from '../kafka/access.ts';
 import { BrokerQuestion } from '../kafka/broker-question.ts';
 import type { SocketTimeouts } from '../kafka/broker-socket.ts';
 import { existingTopic, topicMetadata } from '../kafka/metadata.ts';
@@ -39,21 +40,20 @@ export interface ClockReading {
 
 export async function probeKafka(
   settings: Settings,
-  { metadata, timeouts }: Cluster,
+  { access, metadata, timeouts }: Cluster,
 ): Promise<Looked<ClockReading>> {
-  const { brokers } = settings;
   const isNew = !metadata.topics.has(PROBE_TOPIC);
   if (isNew) {
     const sales = metadata.topics.get(settings.topic);
     const replicas = Math.max(1, ...(sales?.partitions.map((one) => one.replicas.length) ?? []));
     try {
-      await createProbeTopic(settings, Math.min(replicas, metadata.brokers.size));
+      await createProbeTopic(access, Math.min(replicas, metadata.brokers.size));
     } catch (error) {
-      return notAllowed(brokers, error as VendavalError);
+      return notAllowed(access.brokers, error as VendavalError);
     }
   }
-  const topic = await topicWithLeader(brokers, timeouts);
-  const { offset, clock, tookMs } = await sendAndFetch(topic, timeouts);
+  const topic = await topicWithLeader(access, timeouts);
+  const { offset, clock, tookMs } = await sendAndFetch(topic, access, timeouts);
   return {
     verdict: 'ok',
     found:
@@ -64,10 +64,10 @@ export async function probeKafka(
   };
 }
 
-async function createProbeTopic(settings: Settings, replicationFactor: number): Promise<void> {
+async function createProbeTopic(access: KafkaAccess, replicationFactor: number): Promise<void> {
   // librdkafka is loaded only here, so that without it the rest can be said.
   const { createTopic } = await import('../kafka/topic-admin.ts');
-  await createTopic(settings, {
+  await createTopic(access, {
     topic: PROBE_TOPIC,
     partitions: 1,
     replicationFactor,
@@ -93,19 +93,26 @@ function notAllowed(brokers: string, error: VendavalError): Looked<ClockReading>
 }
 
 /** A new topic's leader takes a moment; the check's own limit ends the wait. */
-async function topicWithLeader(brokers: string, timeouts: SocketTimeouts): Promise<TopicMetadata> {
+async function topicWithLeader(
+  access: KafkaAccess,
+  timeouts: SocketTimeouts,
+): Promise<TopicMetadata> {
   const giveUpMs = performance.now() + timeouts.silenceMs;
   while (performance.now() < giveUpMs) {
-    const found = await topicMetadata(brokers, PROBE_TOPIC, timeouts);
+    const found = await topicMetadata(access, PROBE_TOPIC, timeouts);
     if (found.error === KAFKA_ERROR.none && found.partitions[0]?.leaderId >= 0) return found;
     await sleep(LEADER_POLL_MS);
   }
-  return existingTopic(brokers, PROBE_TOPIC, timeouts);
+  return existingTopic(access, PROBE_TOPIC, timeouts);
 }
 
-async function sendAndFetch(topic: TopicMetadata, timeouts: SocketTimeouts) {
+async function sendAndFetch(
+  topic: TopicMetadata,
+  { security }: KafkaAccess,
+  timeouts: SocketTimeouts,
+) {
   const [{ leaderId, leaderEpoch }] = topic.partitions;
-  const question = await BrokerQuestion.open(topic.brokers.get(leaderId)!, timeouts);
+  const question = await BrokerQuestion.open(topic.brokers.get(leaderId)!, security, timeouts);
   try {
     const startedMs = performance.now();
     const value = Buffer.from(randomUUID());

@@ -226,11 +226,15 @@ export async function lookAtLogs(cluster: Cluster, topic: ListedTopic): Promise<
 }
 
 async function lookAtLog(
-  { metadata, timeouts }: Cluster,
+  { access, metadata, timeouts }: Cluster,
   { name, topicId }: ListedTopic,
   { partition, leaderId, leaderEpoch }: PartitionMetadata,
 ): Promise<LogEnds> {
-  const question = await BrokerQuestion.open(metadata.brokers.get(leaderId)!, timeouts);
+  const question = await BrokerQuestion.open(
+    metadata.brokers.get(leaderId)!,
+    access.security,
+    timeouts,
+  );
   try {
     const endOf = async (time: number) => {
       const answer = await question.ask((id) => encodeListOffsets(id, name, partition, time));

@@ -1,4 +1,5 @@
 /** One connection to one broker for a few questions, one after the other. */
+import type { KafkaSecurity } from './access.ts';
 import { BrokerSocket, type SocketTimeouts } from './broker-socket.ts';
 import {
   type ApiRanges,
@@ -28,6 +29,7 @@ export class BrokerQuestion {
    */
   static async open(
     { host, port }: { host: string; port: number },
+    _security: KafkaSecurity | null,
     timeouts: SocketTimeouts,
     onConnected: () => void = () => {},
   ): Promise<BrokerQuestion> {

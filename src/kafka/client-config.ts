@@ -1,14 +1,12 @@
-/** What every librdkafka client of ours is told, from the settings; one place for both sides. */
+/** What every librdkafka client of ours is told, from the access; one place for both sides. */
 
-import type { Settings } from '../config/options.ts';
+import type { KafkaAccess } from './access.ts';
 import { DEFAULT_TIMEOUTS } from './broker-socket.ts';
 
-export type KafkaClientOptions = Pick<Settings, 'brokers'>;
-
-export function clientConfig(options: KafkaClientOptions): Record<string, unknown> {
+export function clientConfig(access: KafkaAccess): Record<string, unknown> {
   return {
     'client.id': 'vendaval',
-    'metadata.broker.list': options.brokers,
+    'metadata.broker.list': access.brokers,
     'socket.keepalive.enable': true,
     'socket.connection.setup.timeout.ms': 5000,
     // A connection whose other end has gone without a word; 60 s would hold a checkpoint as long.

@@ -11,7 +11,8 @@ import { VendavalError } from '../lib/errors.ts';
 import { failPoint } from '../lib/fail-point.ts';
 import { REASONS } from '../sale/reasons.ts';
 import { type RejectedRecord, WHOLE_RECORD } from '../state/reject-log.ts';
-import { clientConfig, type KafkaClientOptions } from './client-config.ts';
+import type { KafkaAccess } from './access.ts';
+import { clientConfig } from './client-config.ts';
 import { letterHeaders } from './record-headers.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -74,14 +75,16 @@ export class DeadLetterProducer {
   #headersUnderWay = 0;
 
   constructor(
-    options: KafkaClientOptions & { topic: string; deadLetterTopic: string },
+    access: KafkaAccess,
+    topic: string,
+    deadLetterTopic: string,
     onTrouble: (code: string, message: string) => void,
   ) {
-    this.#topic = options.topic;
-    this.#deadLetterTopic = options.deadLetterTopic;
+    this.#topic = topic;
+    this.#deadLetterTopic = deadLetterTopic;
     this.#producer = new Kafka.Producer(
       {
-        ...clientConfig(options),
+        ...clientConfig(access),
         'enable.idempotence': true,
         'linger.ms': 2,
         'message.max.bytes': 100 * 1024 * 1024,

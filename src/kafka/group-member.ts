@@ -8,7 +8,8 @@ import { assert } from '../lib/assert.ts';
 import { CommitPermit } from '../lib/commit-permit.ts';
 import { messageOf, VendavalError } from '../lib/errors.ts';
 import { failPoint } from '../lib/fail-point.ts';
-import { clientConfig, type KafkaClientOptions } from './client-config.ts';
+import type { KafkaAccess } from './access.ts';
+import { clientConfig } from './client-config.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const LEAVE_TIMEOUT_MS = 10_000;
@@ -49,16 +50,13 @@ export class GroupMember {
   #pendingCommit: PendingCommit | null = null;
   #isLeaving = false;
 
-  constructor(
-    options: KafkaClientOptions & { topic: string; group: string },
-    handler: GroupHandler,
-  ) {
-    this.#topic = options.topic;
+  constructor(access: KafkaAccess, topic: string, group: string, handler: GroupHandler) {
+    this.#topic = topic;
     this.#handler = handler;
     this.#consumer = new Kafka.KafkaConsumer(
       {
-        ...clientConfig(options),
-        'group.id': options.group,
+        ...clientConfig(access),
+        'group.id': group,
         'partition.assignment.strategy': 'cooperative-sticky',
         'enable.auto.commit': false,
         'enable.auto.offset.store': false,

@@ -4,6 +4,7 @@
  * question; the caller decides when to ask again.
  */
 import { VendavalError } from '../lib/errors.ts';
+import type { KafkaAccess, KafkaSecurity } from './access.ts';
 import { BrokerQuestion } from './broker-question.ts';
 import { DEFAULT_TIMEOUTS, type SocketTimeouts } from './broker-socket.ts';
 import { KAFKA_ERROR, kafkaErrorName } from './protocol/error-codes.ts';
@@ -22,10 +23,11 @@ export function parseBrokers(brokers: string): { host: string; port: number }[] 
 async function askOne(
   host: string,
   port: number,
+  security: KafkaSecurity | null,
   topic: string,
   timeouts: SocketTimeouts,
 ): Promise<TopicMetadata> {
-  const broker = await BrokerQuestion.open({ host, port }, timeouts);
+  const broker = await BrokerQuestion.open({ host, port }, security, timeouts);
   try {
     const { metadata } = broker.versions;
     const { bytes, size } = await broker.ask((id) => encodeMetadata(id, metadata, topic));
@@ -51,14 +53,14 @@ function knowsNoBrokers(host: string, port: number): VendavalError {
  * one broker at least.
  */
 export async function topicMetadata(
-  brokers: string,
+  { brokers, security }: KafkaAccess,
   topic: string,
   timeouts: SocketTimeouts = { ...DEFAULT_TIMEOUTS, silenceMs: 5000 },
 ): Promise<TopicMetadata> {
   let failure: unknown;
   for (const { host, port } of parseBrokers(brokers)) {
     try {
-      return await askOne(host, port, topic, timeouts);
+      return await askOne(host, port, security, topic, timeouts);
     } catch (error) {
       failure ??= error;
     }
@@ -68,11 +70,11 @@ export async function topicMetadata(
 
 /** Asks like `topicMetadata`, and throws unless the topic exists. */
 export async function existingTopic(
-  brokers: string,
+  access: KafkaAccess,
   topic: string,
   timeouts?: SocketTimeouts,
 ): Promise<TopicMetadata> {
-  return requireTopic(await topicMetadata(brokers, topic, timeouts), topic);
+  return requireTopic(await topicMetadata(access, topic, timeouts), topic);
 }
 
 /** Throws unless the metadata describes a topic that exists. */

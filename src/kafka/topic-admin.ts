@@ -1,7 +1,8 @@
 /** Creates topics, with errors that say what to do. */
 import Kafka from 'node-rdkafka';
 import { VendavalError } from '../lib/errors.ts';
-import { clientConfig, type KafkaClientOptions } from './client-config.ts';
+import type { KafkaAccess } from './access.ts';
+import { clientConfig } from './client-config.ts';
 
 const ADMIN_TIMEOUT_MS = 10_000;
 
@@ -23,11 +24,8 @@ export interface TopicSpec {
 }
 
 /** @returns 'created', or 'exists' when it was there already (with whatever shape it has) */
-export function createTopic(
-  options: KafkaClientOptions,
-  spec: TopicSpec,
-): Promise<'created' | 'exists'> {
-  const admin = Kafka.AdminClient.create(clientConfig(options) as Kafka.GlobalConfig);
+export function createTopic(access: KafkaAccess, spec: TopicSpec): Promise<'created' | 'exists'> {
+  const admin = Kafka.AdminClient.create(clientConfig(access) as Kafka.GlobalConfig);
   return new Promise<'created' | 'exists'>((resolve, reject) => {
     admin.createTopic(
       {

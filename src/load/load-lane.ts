@@ -70,7 +70,7 @@ export class LoadLane {
       },
     );
     this.#pipe = new ProducePipe(
-      { brokers: task.brokers, topic: task.topic, partition },
+      { access: task.access, topic: task.topic, partition },
       {
         acknowledged: (slot, baseOffset) => {
           this.#verdicts.commit(slot.journal);

@@ -1,4 +1,5 @@
 /** What the load's main thread and its worker threads tell each other. */
+import type { KafkaAccess } from '../kafka/access.ts';
 import type { VendavalErrorOptions } from '../lib/errors.ts';
 import type { LoadRules, PartSum } from './partition-verdicts.ts';
 import type { Phase } from './profiles.ts';
@@ -7,7 +8,7 @@ export const LOAD_FORMATS = ['json', 'flatbuffers', 'flatbuffers-batch'] as cons
 export type LoadFormat = (typeof LOAD_FORMATS)[number];
 
 export interface LoadTask {
-  readonly brokers: string;
+  readonly access: KafkaAccess;
   readonly topic: string;
   /** Of the topic. */
   readonly partitions: number;

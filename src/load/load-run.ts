@@ -94,8 +94,8 @@ export class LoadRun {
 
   /** Runs to the end of the schedule, or until the signal; what was sent is waited for. */
   async run(signal: AbortSignal): Promise<LoadResult> {
-    const { brokers, topic } = this.#plan;
-    const metadata = await existingTopic(brokers, topic);
+    const { access, topic } = this.#plan;
+    const metadata = await existingTopic(access, topic);
     const partitions = metadata.partitions.length;
     const threads = Math.min(this.#plan.threads || availableParallelism(), partitions);
     const numbers = Array.from({ length: partitions }, (_, partition) => partition);

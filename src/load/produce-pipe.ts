@@ -7,6 +7,7 @@
  *
  * What is unacknowledged at the end is unknown: it may be in the log or not.
  */
+import type { KafkaAccess } from '../kafka/access.ts';
 import { BrokerSocket } from '../kafka/broker-socket.ts';
 import { existingTopic } from '../kafka/metadata.ts';
 import { malformedResponse } from '../kafka/protocol/bytes.ts';
@@ -42,7 +43,7 @@ const REPLICAS_TIMEOUT_MS = 10_000;
 const GIVE_UP_MS = 120_000;
 
 export interface PipeTarget {
-  readonly brokers: string;
+  readonly access: KafkaAccess;
   readonly topic: string;
   readonly partition: number;
 }
@@ -147,8 +148,8 @@ export class ProducePipe {
   }
 
   async #connect(): Promise<void> {
-    const { brokers, topic, partition } = this.#target;
-    const metadata = await existingTopic(brokers, topic);
+    const { access, topic, partition } = this.#target;
+    const metadata = await existingTopic(access, topic);
     const leaderId = metadata.partitions.find((p) => p.partition === partition)?.leaderId ?? -1;
     const leader = metadata.brokers.get(leaderId);
     if (!leader) throw noLeader(this.#where);

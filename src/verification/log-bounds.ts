@@ -1,5 +1,6 @@
 /** Where partitions begin and end now, and which offset belongs to a time: asked of the brokers. */
 import type Kafka from 'node-rdkafka';
+import type { KafkaAccess } from '../kafka/access.ts';
 import { VendavalError } from '../lib/errors.ts';
 import { closeConsumer, openConsumer } from './log-reader.ts';
 
@@ -20,8 +21,8 @@ export class LogInquiry {
     this.#consumer = consumer;
   }
 
-  static async open(brokers: string): Promise<LogInquiry> {
-    return new LogInquiry(await openConsumer(brokers));
+  static async open(access: KafkaAccess): Promise<LogInquiry> {
+    return new LogInquiry(await openConsumer(access));
   }
 
   async bounds(topic: string, partitionCount: number): Promise<LogBounds[]> {

@@ -3,6 +3,7 @@
  * left out, checksums looked at. Nothing of the engine's own reading of Kafka takes part.
  */
 import Kafka from 'node-rdkafka';
+import type { KafkaAccess } from '../kafka/access.ts';
 import { clientConfig } from '../kafka/client-config.ts';
 import { VendavalError } from '../lib/errors.ts';
 import type { LogRecord } from './dead-letter.ts';
@@ -24,10 +25,10 @@ export interface LogSection {
   readonly isCorruptAtEnd?: boolean;
 }
 
-export function openConsumer(brokers: string): Promise<Kafka.KafkaConsumer> {
+export function openConsumer(access: KafkaAccess): Promise<Kafka.KafkaConsumer> {
   const consumer = new Kafka.KafkaConsumer(
     {
-      ...clientConfig({ brokers }),
+      ...clientConfig(access),
       // Never joined and nothing committed; librdkafka wants a name.
       'group.id': `vendaval-verify-${process.pid}`,
       'enable.auto.commit': false,
@@ -43,7 +44,7 @@ export function openConsumer(brokers: string): Promise<Kafka.KafkaConsumer> {
     consumer.connect({ timeout: CONNECT_TIMEOUT_MS }, (error) => {
       if (!error) return resolve(consumer);
       reject(
-        new VendavalError(`Kafka at ${brokers} does not answer: ${error.message}`, {
+        new VendavalError(`Kafka at ${access.brokers} does not answer: ${error.message}`, {
           code: 'E_BROKER_UNREACHABLE',
           hint: 'Check that the broker runs and listens there.',
           cause: error,
@@ -60,13 +61,13 @@ export function openConsumer(brokers: string): Promise<Kafka.KafkaConsumer> {
  * @returns up to where the log was read: all below it were given
  */
 export async function readSection(
-  brokers: string,
+  access: KafkaAccess,
   section: LogSection,
   take: (record: LogRecord) => boolean,
 ): Promise<number> {
   const { topic, partition, from, to } = section;
   if (from >= to) return from;
-  const consumer = await openConsumer(brokers);
+  const consumer = await openConsumer(access);
   let endedAt = Number.NaN;
   let lastError = '';
   consumer.on('event.error', (error) => {

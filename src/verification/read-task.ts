@@ -2,6 +2,7 @@
  * What a reading process does: one partition of the sales or of the dead letters, from the log to
  * what is compared. Only findings go back, never records.
  */
+import type { KafkaAccess } from '../kafka/access.ts';
 import { messageOf, VendavalError } from '../lib/errors.ts';
 import { type LogRecord, readLetter } from './dead-letter.ts';
 import { type LetterRows, LetterRowsBuilder } from './letter-rows.ts';
@@ -11,7 +12,7 @@ import type { Rules } from './rules.ts';
 
 export interface SalesTask {
   readonly kind: 'sales';
-  readonly brokers: string;
+  readonly access: KafkaAccess;
   readonly section: LogSection;
   readonly rules: Rules;
   readonly task: PartitionTask;
@@ -19,7 +20,7 @@ export interface SalesTask {
 
 export interface LettersTask {
   readonly kind: 'letters';
-  readonly brokers: string;
+  readonly access: KafkaAccess;
   readonly section: LogSection;
   /** Whose letters are wanted; the dead-letter topic may hold those of others too. */
   readonly topic: string;
@@ -59,7 +60,7 @@ export function runReadTask(
 }
 
 async function readSales(task: SalesTask, onRecord: (offset: number) => void): Promise<SalesRead> {
-  const { brokers, section, rules } = task;
+  const { access, section, rules } = task;
   const judge = new PartitionJudge(rules, task.task);
   const take = (record: LogRecord) => {
     onRecord(record.offset);
@@ -69,12 +70,12 @@ async function readSales(task: SalesTask, onRecord: (offset: number) => void): P
   // What was passed over cannot be read here either.
   let { from } = section;
   for (const skip of task.task.skips) {
-    await readSection(brokers, { ...section, from, to: skip.from, isCorruptAtEnd: true }, take);
+    await readSection(access, { ...section, from, to: skip.from, isCorruptAtEnd: true }, take);
     if (judge.isBeyondRange) break;
     judge.skip(skip);
     from = skip.to;
   }
-  const to = judge.isBeyondRange ? from : await readSection(brokers, { ...section, from }, take);
+  const to = judge.isBeyondRange ? from : await readSection(access, { ...section, from }, take);
   const findings = judge.findings(to >= task.task.progressOffset);
   return { kind: 'sales', findings, from: section.from, to };
 }
@@ -86,7 +87,7 @@ async function readLetters(
   const builders = new Map<number, LetterRowsBuilder>();
   const others = { offsets: [] as number[], count: 0 };
   let foreign = 0;
-  await readSection(task.brokers, task.section, (record: LogRecord) => {
+  await readSection(task.access, task.section, (record: LogRecord) => {
     onRecord(record.offset);
     const letter = readLetter(record);
     if (!letter) {

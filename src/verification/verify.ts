@@ -8,6 +8,7 @@
  * register and no letter can speak of more.
  */
 import type { ClientSession } from 'mongodb';
+import type { KafkaAccess } from '../kafka/access.ts';
 import { existingTopic } from '../kafka/metadata.ts';
 import { EXIT, VendavalError } from '../lib/errors.ts';
 import { areOtherTopics } from '../lib/topic-id.ts';
@@ -35,7 +36,7 @@ import {
 import { readTotals, type StoredTotals, settleOdd } from './stored-totals.ts';
 
 export interface VerifyOptions {
-  readonly brokers: string;
+  readonly access: KafkaAccess;
   readonly mongo: MongoConnection;
   /** null for the pinned topic's own. */
   readonly deadLetterTopic: string | null;
@@ -132,12 +133,12 @@ class Verification {
 
   /** In this order; see above. */
   async #readBasis(): Promise<Basis> {
-    const { brokers, mongo } = this.#options;
+    const { access, mongo } = this.#options;
     const { topic, futureToleranceMs } = this.#rules;
-    const metadata = await existingTopic(brokers, topic);
-    const letterMetadata = await existingTopic(brokers, this.#deadLetterTopic);
+    const metadata = await existingTopic(access, topic);
+    const letterMetadata = await existingTopic(access, this.#deadLetterTopic);
     const count = metadata.partitions.length;
-    const inquiry = await LogInquiry.open(brokers);
+    const inquiry = await LogInquiry.open(access);
     try {
       const progress = await this.#progress(count, this.#differences);
       requireTopicId(progress, metadata.topicId);
@@ -182,16 +183,16 @@ class Verification {
     plans: readonly PartitionPlan[],
     letterBounds: readonly LogBounds[],
   ): Promise<{ sales: Map<number, SalesRead>; letters: LettersRead[] }> {
-    const { brokers, processes, signal, onProgress } = this.#options;
+    const { access, processes, signal, onProgress } = this.#options;
     const rules = this.#rules;
     const tasks: ReadTask[] = [
       ...plans.map(({ partition, from, to, task }) => {
         const section = { topic: rules.topic, partition, from, to };
-        return { kind: 'sales', brokers, section, rules, task } as const;
+        return { kind: 'sales', access, section, rules, task } as const;
       }),
       ...letterBounds.map(({ partition, start, end }) => {
         const section = { topic: this.#deadLetterTopic, partition, from: start, to: end };
-        return { kind: 'letters', brokers, section, topic: rules.topic } as const;
+        return { kind: 'letters', access, section, topic: rules.topic } as const;
       }),
     ];
     const results = await readAll(tasks, processes, signal, onProgress);

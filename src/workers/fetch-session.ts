@@ -3,6 +3,7 @@
  * sends one Fetch at a time. Two response buffers take turns, so that the next response can
  * arrive while this one is scanned. Knows nothing of records.
  */
+import type { KafkaSecurity } from '../kafka/access.ts';
 import { BrokerSocket, type ResponseReceiver } from '../kafka/broker-socket.ts';
 import {
   decodeApiVersions,
@@ -80,11 +81,17 @@ export class FetchSession implements ResponseReceiver, LeaseSession {
     this.#handler = handler;
   }
 
+  /** @returns how to open one with brokers that ask for this */
+  static opener(security: KafkaSecurity | null): OpenSession {
+    return (...args) => FetchSession.#open(security, ...args);
+  }
+
   /**
    * @param buffers grown in place when a response needs more
    * @param usualBytes what they go back to after that
    */
-  static async open(
+  static async #open(
+    _security: KafkaSecurity | null,
     place: BrokerPlace,
     target: FetchTarget,
     buffers: readonly [ResponseBuffer, ResponseBuffer],

@@ -1,4 +1,5 @@
 /** What the coordinator and a lease's worker tell each other besides shared memory. */
+import type { KafkaSecurity } from '../kafka/access.ts';
 import type { VendavalErrorOptions } from '../lib/errors.ts';
 import type { BatchMark } from '../state/batch-mark.ts';
 
@@ -63,7 +64,11 @@ export interface LeaseTask {
   readonly rack: string;
   /** Bytes asked for in one fetch. */
   readonly fetchBytes: number;
+  readonly security: KafkaSecurity | null;
 }
+
+/** What the coordinator asks for; where it runs adds the rest. */
+export type LeaseOrder = Omit<LeaseTask, 'port' | 'security'>;
 
 export type ToWorker =
   | { readonly kind: 'freeze' }

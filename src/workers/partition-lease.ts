@@ -83,7 +83,7 @@ export class PartitionLease {
   #resolve!: (result: LeaseResult) => void;
   #reject!: (error: unknown) => void;
 
-  constructor(task: LeaseTask, openSession: OpenSession = FetchSession.open) {
+  constructor(task: LeaseTask, openSession: OpenSession = FetchSession.opener(task.security)) {
     this.#task = task;
     this.#openSession = openSession;
     this.#leader = task.leader;

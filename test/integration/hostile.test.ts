@@ -5,6 +5,7 @@ import { REASON } from '../../src/sale/reasons.ts';
 import { JSON_BYTES_MAX } from '../../src/sale/rules.ts';
 import { WHOLE_RECORD } from '../../src/state/reject-log.ts';
 import { MemorySampler } from '../chaos/memory-sampler.ts';
+import { plainAccess } from '../parts/plain-access.ts';
 import { rawHeaders } from '../parts/record-batch-builder.ts';
 import { plainSale } from '../parts/sales.ts';
 import { Scene } from '../parts/scene.ts';
@@ -85,7 +86,7 @@ describe('headers', () => {
     const one = await scene(t);
     const deadLetterTopic = await createTopic(one.brokers, `${one.topic}.dlq`, { partitions: 1 });
     const { brokers, topic } = one;
-    const producer = new DeadLetterProducer({ brokers, topic, deadLetterTopic }, () => {});
+    const producer = new DeadLetterProducer(plainAccess(brokers), topic, deadLetterTopic, () => {});
     t.onTestFinished(() => producer.close());
     await producer.connect();
     const letter = (offset: number, raw: Buffer) => ({

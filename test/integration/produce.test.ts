@@ -4,9 +4,11 @@ import { expect, inject, onTestFinished, test } from 'vitest';
 import { type ProduceOptions, runProduce } from '../../src/commands/produce.ts';
 import { startEmbeddedBroker } from '../../src/kafka/embedded-broker.ts';
 import { startKafkaBroker } from '../parts/kafka-broker.ts';
+import { plainAccess } from '../parts/plain-access.ts';
 import { createTopic, offsetRanges, readTopic, uniqueName } from '../parts/topic.ts';
 
 const brokers = inject('kafkaBrokers');
+const access = plainAccess(brokers);
 
 interface Run {
   readonly abort: () => void;
@@ -39,7 +41,7 @@ function produce(options: ProduceOptions): Run {
 
 test('each sale is on the topic where its line says, and the totals are those of the topic', async () => {
   const topic = await createTopic(brokers, uniqueName());
-  const run = produce({ brokers, topic, rate: 50, count: 20 });
+  const run = produce({ access, topic, rate: 50, count: 20 });
   const totals = await run.result;
   const lines = (await run.output).split('\n').filter((line) => line.startsWith('✓ Venda enviada'));
   const records = await readTopic(brokers, topic);
@@ -60,7 +62,7 @@ test('each sale is on the topic where its line says, and the totals are those of
 
 test('a stop waits for what was sent, and says it in the totals', async () => {
   const topic = await createTopic(brokers, uniqueName());
-  const run = produce({ brokers, topic, rate: 1000, json: true });
+  const run = produce({ access, topic, rate: 1000, json: true });
   await run.line(/"event":"rate"/);
   run.abort();
   const totals = await run.result;
@@ -75,7 +77,7 @@ test('a stop waits for what was sent, and says it in the totals', async () => {
 test('a full queue is waited for: nothing is lost and the count is kept', async () => {
   const topic = await createTopic(brokers, uniqueName());
   const clientConfig = { 'queue.buffering.max.messages': 50 };
-  const run = produce({ brokers, topic, rate: 100_000, count: 5000, json: true, clientConfig });
+  const run = produce({ access, topic, rate: 100_000, count: 5000, json: true, clientConfig });
   expect(await run.result).toMatchObject({ sent: 5000, acknowledged: 5000, failed: 0 });
   const records = await readTopic(brokers, topic);
   expect(new Set(records.map(({ value }) => JSON.parse(String(value)).id_pedido)).size).toBe(5000);
@@ -85,7 +87,7 @@ test('a broker that is killed and comes back gets every sale once', async () => 
   const broker = await startKafkaBroker();
   onTestFinished(() => broker.stop());
   const topic = await createTopic(broker.brokers, uniqueName());
-  const run = produce({ brokers: broker.brokers, topic, rate: 50, count: 150 });
+  const run = produce({ access: plainAccess(broker.brokers), topic, rate: 50, count: 150 });
   await run.line(/Venda enviada/);
   await broker.kill('SIGKILL');
   await run.line(/^⚠ Sem conexão/);
@@ -101,7 +103,7 @@ test('sales that the broker did not take in time are counted and shown with a hi
   onTestFinished(() => broker.stop());
   const topic = await createTopic(broker.brokers, uniqueName());
   const clientConfig = { 'message.timeout.ms': 1000 };
-  const run = produce({ brokers: broker.brokers, topic, rate: 20, clientConfig });
+  const run = produce({ access: plainAccess(broker.brokers), topic, rate: 20, clientConfig });
   await run.line(/Venda enviada/);
   await broker.kill('SIGKILL');
   await run.line(/^✗ Venda não entregue .* Motivo: message timed out/);
@@ -114,7 +116,7 @@ test('sales that the broker did not take in time are counted and shown with a hi
 
 test('a topic that is missing is refused with the command that makes it, and not made', async () => {
   const topic = uniqueName('missing');
-  await expect(produce({ brokers, topic }).result).rejects.toMatchObject({
+  await expect(produce({ access, topic }).result).rejects.toMatchObject({
     code: 'E_TOPIC_MISSING',
     hint: expect.stringContaining(`vendaval topic create --topic ${topic}`),
   });
@@ -123,13 +125,13 @@ test('a topic that is missing is refused with the command that makes it, and not
 
 test('a broker that is not there, and settings that are none, are told apart', async () => {
   const topic = 'any';
-  const absent = produce({ brokers: '127.0.0.1:1', topic }).result;
+  const absent = produce({ access: plainAccess('127.0.0.1:1'), topic }).result;
   await expect(absent).rejects.toMatchObject({ code: 'E_BROKER_UNREACHABLE', retryable: true });
   for (const clientConfig of [{ nonsense: 1 }, { 'security.protocol': 'sasl_plaintext' }]) {
-    const refused = produce({ brokers, topic, clientConfig }).result;
+    const refused = produce({ access, topic, clientConfig }).result;
     await expect(refused).rejects.toMatchObject({ code: 'E_KAFKA_CONFIG' });
   }
-  await expect(produce({ brokers, topic, rate: 0 }).result).rejects.toMatchObject({
+  await expect(produce({ access, topic, rate: 0 }).result).rejects.toMatchObject({
     code: 'E_CONFIG',
   });
 });
@@ -138,7 +140,7 @@ test('a client that cannot send any more says so', async () => {
   const topic = await createTopic(brokers, uniqueName());
   // A transactional client may not send outside of a transaction.
   const clientConfig = { 'transactional.id': topic, 'message.timeout.ms': 10_000 };
-  await expect(produce({ brokers, topic, clientConfig }).result).rejects.toMatchObject({
+  await expect(produce({ access, topic, clientConfig }).result).rejects.toMatchObject({
     code: 'E_PRODUCE_FAILED',
   });
 });
@@ -146,7 +148,7 @@ test('a client that cannot send any more says so', async () => {
 test('the embedded Kafka takes sales on a topic that it was started with', async () => {
   const embedded = await startEmbeddedBroker({ topics: ['black-friday-sales'] });
   onTestFinished(() => embedded.stop());
-  const target = { brokers: embedded.brokers, topic: 'black-friday-sales' };
+  const target = { access: plainAccess(embedded.brokers), topic: 'black-friday-sales' };
   const run = produce({ ...target, rate: 1000, count: 200, json: true });
   expect(await run.result).toMatchObject({ sent: 200, acknowledged: 200, failed: 0 });
 });

@@ -6,6 +6,7 @@ import { FetchServer } from '../parts/fetch-server.ts';
 import { startKafkaBroker } from '../parts/kafka-broker.ts';
 import { startOldKafkaBroker } from '../parts/old-kafka-broker.ts';
 import { sums } from '../parts/oracle.ts';
+import { plainAccess } from '../parts/plain-access.ts';
 import { makeSales, plainSale, WORKLOAD_CATEGORIES_MAX } from '../parts/sales.ts';
 import { Scene } from '../parts/scene.ts';
 import { createTopic, deleteTopic, kafkaClient, uniqueName } from '../parts/topic.ts';
@@ -57,7 +58,7 @@ describe.sequential(`Kafka ${OLDEST}`, () => {
       const brokers = await startOldKafkaBroker(t, OLDEST);
       const scene = await expectCounted(t, brokers);
       const { topic } = scene;
-      expect((await topicMetadata(brokers, topic)).topicId).toBe(NO_TOPIC_ID);
+      expect((await topicMetadata(plainAccess(brokers), topic)).topicId).toBe(NO_TOPIC_ID);
       const more = makeSales({ seed: 28, count: 600 });
       await scene.produce(more);
       await scene.drain();

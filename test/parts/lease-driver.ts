@@ -62,6 +62,7 @@ export class LeaseDriver {
       start: { ...FROM_THE_START, ...options.start },
       rules: RULES,
       fetchBytes: options.fetchBytes ?? 64 * 1024,
+      security: null,
     });
     this.result = lease.run().then((result) => {
       this.ended = result;

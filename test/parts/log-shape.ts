@@ -1,7 +1,12 @@
 /** What lies in a partition, batch by batch, as its broker has it and no client's records show it. */
 import { topicMetadata } from '../../src/kafka/metadata.ts';
 import { BatchHead, batchEnd, CODECS } from '../../src/kafka/record-batch.ts';
-import { FetchSession, responseBuffer } from '../../src/workers/fetch-session.ts';
+import {
+  FetchSession,
+  type LeaseSession,
+  responseBuffer,
+} from '../../src/workers/fetch-session.ts';
+import { plainAccess } from './plain-access.ts';
 
 const FETCH_BYTES = 8_000_000;
 
@@ -19,14 +24,14 @@ export async function logShape(
   topic: string,
   partition: number,
 ): Promise<LogShape> {
-  const { topicId, partitions } = await topicMetadata(brokers, topic);
+  const { topicId, partitions } = await topicMetadata(plainAccess(brokers), topic);
   const { leaderEpoch } = partitions[partition];
   const [host, port] = brokers.split(':');
   const shape: LogShape = { codecs: {}, inTransactions: {}, markers: 0 };
   const head = new BatchHead();
   let offset = 0;
   await new Promise<void>((resolve, reject) => {
-    FetchSession.open(
+    FetchSession.opener(null)(
       { host, port: Number(port) },
       { topic, topicId, partition, leaderEpoch, rack: '' },
       [responseBuffer(1000), responseBuffer(1000)],
@@ -51,7 +56,7 @@ export async function logShape(
       session = opened;
       opened.fetch(0, FETCH_BYTES);
     }, reject);
-    let session: FetchSession | undefined;
+    let session: LeaseSession | undefined;
   });
   return shape;
 }

@@ -1,9 +1,9 @@
 /** The worker threads of a simulated process: real leases, each on the actor of its thread. */
 import type { LeaseThreads } from '../../src/coordinator/lease-handle.ts';
 import type {
+  LeaseOrder,
   LeasePort,
   LeaseResult,
-  LeaseTask,
   ToCoordinator,
   ToWorker,
 } from '../../src/workers/lease-protocol.ts';
@@ -68,7 +68,7 @@ export class SimThreads implements LeaseThreads {
     return new Actor(this.#main.machine, `t${this.#made++}`);
   }
 
-  run(task: Omit<LeaseTask, 'port'>): {
+  run(task: LeaseOrder): {
     port: LeasePort<ToCoordinator, ToWorker>;
     ended: Promise<LeaseResult>;
   } {
@@ -85,7 +85,7 @@ export class SimThreads implements LeaseThreads {
       world.after(world.random.next() * 2, actor, 'lease', () => {
         const lease = new PartitionLease(
           // The simulated connection brings its own memory.
-          { ...task, fetchBytes: 1, port: port(toWorker, toMain) },
+          { ...task, fetchBytes: 1, security: null, port: port(toWorker, toMain) },
           this.#log.opener(actor),
         );
         lease.run().then(

@@ -6,6 +6,7 @@ import { EXIT, type VendavalError } from '../../../src/lib/errors.ts';
 import { NO_TOPIC_ID } from '../../../src/lib/topic-id.ts';
 import { until } from '../../parts/lease-driver.ts';
 import { MetadataServer } from '../../parts/metadata-server.ts';
+import { plainAccess } from '../../parts/plain-access.ts';
 
 let server: MetadataServer;
 let watch: TopicWatch | null;
@@ -27,7 +28,7 @@ afterEach(async () => {
 });
 
 async function start(): Promise<TopicWatch> {
-  watch = await TopicWatch.start(`127.0.0.1:${server.port}`, 'vendas', {
+  watch = await TopicWatch.start(plainAccess(`127.0.0.1:${server.port}`), 'vendas', {
     changed: () => changes++,
     trouble: (error) => troubles.push(error),
     fatal: (error) => fatals.push(error),
@@ -103,7 +104,9 @@ describe('TopicWatch', () => {
     starting.topic = { ...starting.topic, brokers: [], leaders: [-1] };
     try {
       const brokers = `127.0.0.1:${starting.port},127.0.0.1:${server.port}`;
-      expect(await existingTopic(brokers, 'vendas')).toMatchObject({ partitions: { length: 2 } });
+      expect(await existingTopic(plainAccess(brokers), 'vendas')).toMatchObject({
+        partitions: { length: 2 },
+      });
       expect(starting.answers).toBe(1);
     } finally {
       await starting.close();

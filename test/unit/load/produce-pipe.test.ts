@@ -3,6 +3,7 @@ import { RecordBatchWriter } from '../../../src/kafka/record-batch-writer.ts';
 import type { VendavalError } from '../../../src/lib/errors.ts';
 import { BatchSlot } from '../../../src/load/batch-slot.ts';
 import { IN_FLIGHT_MAX, ProducePipe } from '../../../src/load/produce-pipe.ts';
+import { plainAccess } from '../../parts/plain-access.ts';
 import { PRODUCE_TOPIC, type ProduceReply, ProduceServer } from '../../parts/produce-server.ts';
 import { seeded } from '../../parts/random.ts';
 
@@ -23,7 +24,7 @@ class Sender {
 
   constructor(giveUpMs?: number) {
     this.pipe = new ProducePipe(
-      { brokers: server.brokers, topic: PRODUCE_TOPIC, partition: 0 },
+      { access: plainAccess(server.brokers), topic: PRODUCE_TOPIC, partition: 0 },
       {
         acknowledged: ({ sales, records }, baseOffset) =>
           this.acknowledged.push({ sales, baseOffset, records }),
