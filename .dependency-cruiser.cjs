@@ -8,7 +8,7 @@ const layers = [
   ['kafka', 'mongo'],
   ['workers', 'load'],
   ['coordinator', 'verification'],
-  ['dashboard', 'doctor'],
+  ['dashboard', 'doctor', 'upkeep'],
   ['commands'],
 ];
 

@@ -12,6 +12,7 @@ import { codeOf, EXIT, type ExitCode, messageOf, VendavalError } from './lib/err
 import { parseDurationMs } from './lib/units.ts';
 import { LOAD_FORMATS } from './load/load-protocol.ts';
 import { PROFILE_NAMES } from './load/profiles.ts';
+import { REASONS } from './sale/reasons.ts';
 
 const CONFIG_ENV = 'VENDAVAL_CONFIG';
 
@@ -290,6 +291,8 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 data-loss guard, 4 verify found a diffe
       }),
     );
 
+  addDeadLetters(program);
+  addUpkeep(program);
   const topic = program.command('topic').description('make or show the topic');
   withCommonFlags(
     topic.command('create'),
@@ -335,6 +338,61 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 data-loss guard, 4 verify found a diffe
       process.stdout.write(completionScript(program, shell as never));
     });
   return program;
+}
+
+/** What was rejected, looked at. */
+function addDeadLetters(program: Command): void {
+  const dlq = program.command('dlq').description('look at rejected sales');
+  const keys: OptionKey[] = [...KAFKA_KEYS, 'deadLetterTopic'];
+  const ofReason = () =>
+    new Option('--reason <name>', 'only letters of this reason').choices(
+      REASONS.filter((name) => name !== 'valid'),
+    );
+  withCommonFlags(dlq.command('list'), keys, ['dlq list', 'dlq list --samples 3 --json'])
+    .description('dead letters by reason: how many, since when, and samples')
+    .option('--samples <n>', 'letters of each reason to show', number(0, 1000, true), 1)
+    .action(
+      action(async ({ settings }, shell, own) => {
+        const { runDlqList } = await import('./commands/dlq.ts');
+        await runDlqList(settings, { samples: own.samples }, shell);
+      }),
+    );
+  withCommonFlags(dlq.command('show'), keys, [
+    'dlq show black-friday-sales/0/17',
+    'dlq show --reason late --limit 1000 --json > atrasadas.jsonl',
+  ])
+    .description('dead letters one by one, whole: value, headers, reason and origin')
+    .argument('[letter...]', 'as dlq list names them: topic/partition/offset')
+    .addOption(ofReason())
+    .option('--limit <n>', 'how many, when no letter is named', number(1, 1e9, true), 10)
+    .action(function show(this: Command, names: string[]) {
+      return action(async ({ settings }, shell, own) => {
+        const { runDlqShow } = await import('./commands/dlq.ts');
+        const { reason, limit } = own;
+        await runDlqShow(settings, { names, reason, limit }, shell);
+      }).call(this);
+    });
+}
+
+const YES = 'do it; without it, only say what would be done';
+
+/** What is done to a database now and then. */
+function addUpkeep(program: Command): void {
+  withCommonFlags(
+    program.command('reset'),
+    [...STORE_KEYS, 'group'],
+    ['reset', 'reset --database black_friday --yes'],
+  )
+    .description("take the database back, so that the next engine counts from the log's beginning")
+    .option('--yes', YES, false)
+    .option('--accept-loss', 'although the log no longer holds all that was counted', false)
+    .action(
+      action(async (resolved, shell, own) => {
+        const { runReset } = await import('./commands/reset.ts');
+        const { yes, acceptLoss } = own;
+        await runReset(resolved, { yes, acceptLoss }, shell);
+      }),
+    );
 }
 
 const COMPLETION_HELP = `

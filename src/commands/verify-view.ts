@@ -5,6 +5,7 @@ import { formatCount, humanDurationMs } from '../lib/units.ts';
 import type { ReadProgress } from '../verification/reader-pool.ts';
 import type { Verdict } from '../verification/verify.ts';
 import { outColour as pc } from './colour.ts';
+import { jsonLine } from './json-line.ts';
 import type { Shell } from './shell.ts';
 
 const BAR_WIDTH = 24;
@@ -31,7 +32,7 @@ export class VerifyView {
     const perSecond = (passed * 1000) / Math.max(1, nowMs - this.#startedMs);
     const leftMs = perSecond > 0 ? ((total - passed) * 1000) / perSecond : 0;
     if (json) {
-      this.#line('progress', {
+      jsonLine(this.#shell, 'progress', {
         read: passed,
         of: total,
         perSecond: Math.round(perSecond),
@@ -66,10 +67,12 @@ export class VerifyView {
 
   #jsonVerdict(verdict: Verdict, wholeMs: number): void {
     const { differences, notes, records, partitions, totals, letters, range } = verdict;
-    for (const difference of differences.kept) this.#line('difference', { ...difference });
-    for (const { code, message } of notes) this.#line('note', { note: code, msg: message });
+    for (const difference of differences.kept)
+      jsonLine(this.#shell, 'difference', { ...difference });
+    for (const { code, message } of notes)
+      jsonLine(this.#shell, 'note', { note: code, msg: message });
     const timeOf = (ms: number) => (Number.isFinite(ms) ? new Date(ms).toISOString() : null);
-    this.#line('verdict', {
+    jsonLine(this.#shell, 'verdict', {
       equal: differences.total === 0,
       differences: differences.total,
       byKind: Object.fromEntries(differences.counts),
@@ -111,11 +114,6 @@ export class VerifyView {
       out.write(`  ${formatCount(count).padStart(8)}  ${kind}\n`);
     }
     for (const { message } of notes) out.write(`${pc.yellow('note:')} ${message}\n`);
-  }
-
-  #line(code: string, fields: object): void {
-    const time = new Date().toISOString();
-    this.#shell.out.write(`${JSON.stringify({ level: 30, time, code, ...fields })}\n`);
   }
 }
 

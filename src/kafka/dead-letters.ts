@@ -181,10 +181,10 @@ export class DeadLetterProducer {
     if (isReduced || record.valueOmitted)
       headers.push({ [DEAD_LETTER_HEADER.valueOmitted]: 'true' });
     if (isReduced) return headers;
-    if (record.key !== null) headers.push(header(DEAD_LETTER_HEADER.key, record.key));
+    if (record.key !== null) headers.push(sendableHeader(DEAD_LETTER_HEADER.key, record.key));
     const { headers: original, omitted } = letterHeaders(record.rawHeaders);
     if (omitted !== '') headers.push({ [DEAD_LETTER_HEADER.headersOmitted]: omitted });
-    return [...original.map(({ name, value }) => header(name, value)), ...headers];
+    return [...original.map(({ name, value }) => sendableHeader(name, value)), ...headers];
   }
 
   #delivered(error: Kafka.LibrdKafkaError | null, sending: Sending): void {
@@ -219,10 +219,10 @@ export class DeadLetterProducer {
 /** librdkafka's binding takes a buffer without memory for null: these are no bytes of some. */
 const EMPTY = Buffer.alloc(1).subarray(0, 0);
 
-const sendable = (value: Buffer | null) => (value?.length === 0 ? EMPTY : value);
+export const sendable = (value: Buffer | null) => (value?.length === 0 ? EMPTY : value);
 
 /** librdkafka's binding makes text of a header's value and cuts it at the first zero byte. */
-function header(name: string, value: Buffer | null): Header {
+export function sendableHeader(name: string, value: Buffer | null): Header {
   if (value === null) return { [name]: '' };
   const isText = isUtf8(value) && !value.includes(0);
   if (isText) return { [name]: value.toString('utf8') };

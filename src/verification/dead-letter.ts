@@ -109,6 +109,19 @@ export function readLetter(record: LogRecord): DeadLetter | null {
   };
 }
 
+const REPLAYED = 'vendaval/replayed/';
+const RESET = 'vendaval/reset/';
+
+/**
+ * A record beside the letters that speaks of them: one was sent back, or all before it in its
+ * partition are of totals of the database that were removed.
+ */
+export function readMark(record: LogRecord, database: string): 'reset' | 'beside' | null {
+  const key = record.key?.toString('utf8') ?? '';
+  if (key === `${RESET}${database}`) return 'reset';
+  return key.startsWith(REPLAYED) || key.startsWith(RESET) ? 'beside' : null;
+}
+
 /** 64 bits; never VALUE_OMITTED. */
 function fingerprint(value: Buffer | null, headers: readonly Header[]): bigint {
   const hash = createHash('sha1');

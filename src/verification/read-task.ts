@@ -4,7 +4,7 @@
  */
 import type { KafkaAccess } from '../kafka/access.ts';
 import { messageOf, VendavalError } from '../lib/errors.ts';
-import { type LogRecord, readLetter } from './dead-letter.ts';
+import { type LogRecord, readLetter, readMark } from './dead-letter.ts';
 import { type LetterRows, LetterRowsBuilder } from './letter-rows.ts';
 import { type LogSection, readSection } from './log-reader.ts';
 import { type PartitionFindings, PartitionJudge, type PartitionTask } from './partition-judge.ts';
@@ -24,6 +24,8 @@ export interface LettersTask {
   readonly section: LogSection;
   /** Whose letters are wanted; the dead-letter topic may hold those of others too. */
   readonly topic: string;
+  /** Of whose totals they are. */
+  readonly database: string;
 }
 
 export type ReadTask = SalesTask | LettersTask;
@@ -89,6 +91,11 @@ async function readLetters(
   let foreign = 0;
   await readSection(task.access, task.section, (record: LogRecord) => {
     onRecord(record.offset);
+    const mark = readMark(record, task.database);
+    if (mark !== null) {
+      if (mark === 'reset') builders.clear();
+      return true;
+    }
     const letter = readLetter(record);
     if (!letter) {
       others.count++;

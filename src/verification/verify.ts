@@ -183,7 +183,8 @@ class Verification {
     plans: readonly PartitionPlan[],
     letterBounds: readonly LogBounds[],
   ): Promise<{ sales: Map<number, SalesRead>; letters: LettersRead[] }> {
-    const { access, processes, signal, onProgress } = this.#options;
+    const { access, mongo, processes, signal, onProgress } = this.#options;
+    const database = mongo.db.databaseName;
     const rules = this.#rules;
     const tasks: ReadTask[] = [
       ...plans.map(({ partition, from, to, task }) => {
@@ -192,7 +193,7 @@ class Verification {
       }),
       ...letterBounds.map(({ partition, start, end }) => {
         const section = { topic: this.#deadLetterTopic, partition, from: start, to: end };
-        return { kind: 'letters', access, section, topic: rules.topic } as const;
+        return { kind: 'letters', access, section, topic: rules.topic, database } as const;
       }),
     ];
     const results = await readAll(tasks, processes, signal, onProgress);

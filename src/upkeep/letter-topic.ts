@@ -1,0 +1,106 @@
+/**
+ * The dead-letter topic read from its beginning to its present end, rolled-back records left out:
+ * all of it for the index, and then the letters that are wanted.
+ */
+import type { KafkaAccess } from '../kafka/access.ts';
+import { existingTopic } from '../kafka/metadata.ts';
+import { EXIT, VendavalError } from '../lib/errors.ts';
+import { type LogBounds, LogInquiry } from '../verification/log-bounds.ts';
+import { readSection } from '../verification/log-reader.ts';
+import { type Letter, readTopicRecord, type TopicRecord } from './letter.ts';
+import { LetterIndex, type Place } from './letter-index.ts';
+
+export interface LetterSource {
+  readonly access: KafkaAccess;
+  /** Whose letters are wanted. */
+  readonly topic: string;
+  readonly deadLetterTopic: string;
+  /** From whose totals they were rejected. */
+  readonly database: string;
+  readonly signal: AbortSignal;
+}
+
+/** @param timestampMs when the dead-letter topic's broker got it, or its producer sent it */
+type OnLetter = (letter: Letter, at: Place, timestampMs: number) => void;
+
+/** What is told while all of it is read. */
+export interface LetterListener {
+  /** Of the topic, copies included. */
+  letter: OnLetter;
+  /** The letters that this partition gave so far are of totals that are gone. */
+  reset(partition: number): void;
+}
+
+export class LetterTopic {
+  readonly #source: LetterSource;
+  readonly #bounds: readonly LogBounds[];
+
+  private constructor(source: LetterSource, bounds: readonly LogBounds[]) {
+    this.#source = source;
+    this.#bounds = bounds;
+  }
+
+  /** Its end is noted now: what comes later is not read. */
+  static async open(source: LetterSource): Promise<LetterTopic> {
+    const { access, deadLetterTopic } = source;
+    const { partitions } = await existingTopic(access, deadLetterTopic);
+    const inquiry = await LogInquiry.open(access);
+    try {
+      return new LetterTopic(source, await inquiry.bounds(deadLetterTopic, partitions.length));
+    } finally {
+      await inquiry.close();
+    }
+  }
+
+  /** Records between beginning and end, gaps included. */
+  get size(): number {
+    return this.#bounds.reduce((sum, { start, end }) => sum + end - start, 0);
+  }
+
+  async index(listener?: LetterListener): Promise<LetterIndex> {
+    const { topic, database } = this.#source;
+    const index = new LetterIndex(topic, database);
+    for (const bounds of this.#bounds) {
+      await this.#read(bounds, bounds.start, (record, at, timestampMs) => {
+        index.add(record, at);
+        if (record.kind === 'reset' && record.database === database) listener?.reset(at.partition);
+        const isOurs = record.kind === 'letter' && record.letter.origin.topic === topic;
+        if (isOurs) listener?.letter(record.letter, at, timestampMs);
+        return true;
+      });
+    }
+    return index;
+  }
+
+  /** The letters at these places, each partition's in the order of its offsets. */
+  async read(places: readonly Place[], onLetter: OnLetter): Promise<void> {
+    for (const bounds of this.#bounds) {
+      const here = places.filter(({ partition }) => partition === bounds.partition);
+      const wanted = new Set(here.map(({ offset }) => offset));
+      if (wanted.size === 0) continue;
+      const first = here.reduce((least, { offset }) => Math.min(least, offset), bounds.end);
+      await this.#read(bounds, first, (record, at, timestampMs) => {
+        if (record.kind !== 'letter' || !wanted.delete(at.offset)) return true;
+        onLetter(record.letter, at, timestampMs);
+        return wanted.size > 0;
+      });
+    }
+  }
+
+  async #read(
+    { partition, end }: LogBounds,
+    from: number,
+    take: (record: TopicRecord, at: Place, timestampMs: number) => boolean,
+  ): Promise<void> {
+    const { access, deadLetterTopic: topic, signal } = this.#source;
+    await readSection(access, { topic, partition, from, to: end }, (record) => {
+      const { offset, timestampMs } = record;
+      return !signal.aborted && take(readTopicRecord(record), { partition, offset }, timestampMs);
+    });
+    if (!signal.aborted) return;
+    throw new VendavalError('stopped before all letters were read', {
+      code: 'E_STOPPED',
+      exitCode: EXIT.done,
+    });
+  }
+}
