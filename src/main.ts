@@ -4,6 +4,8 @@
  * they are called, so that none pays for the imports of another.
  */
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import { Argument, Command, CommanderError, Help, InvalidArgumentError, Option } from 'commander';
 import type { Shell } from './commands/shell.ts';
 import { OPTION_GROUPS, OPTIONS, type OptionKey } from './config/options.ts';
@@ -15,6 +17,8 @@ import { PROFILE_NAMES } from './load/profiles.ts';
 import { REASONS } from './sale/reasons.ts';
 
 const CONFIG_ENV = 'VENDAVAL_CONFIG';
+/** A hundred years: a date so long ago is still one. */
+const DURATION_MS_MAX = 36_500 * 86_400_000;
 
 type Flags = Partial<Record<OptionKey, string>> & { config?: string };
 
@@ -86,7 +90,8 @@ function readConfigFile(path: string | undefined): { path: string; content: unkn
   }
 }
 
-function resolve(command: Command): ResolvedSettings {
+/** The settings of a command that has been parsed. */
+export function resolve(command: Command): ResolvedSettings {
   const given = command.optsWithGlobals<Record<string, string | boolean>>();
   const flags: Flags = {};
   for (const key of OPTION_KEYS) {
@@ -129,7 +134,8 @@ function number(min: number, max: number, isWhole: boolean): (text: string) => n
   };
 }
 
-function build(): Command {
+/** Every command and flag. @param argv as `process.argv` */
+export function build(argv: readonly string[] = process.argv): Command {
   const program = new Command('vendaval')
     .description('Exact real-time sales totals from Kafka to MongoDB.')
     .version(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version)
@@ -153,7 +159,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 data-loss guard, 4 verify found a diffe
     );
 
   // A first word is a command: a mistyped one would else be an argument too many of the default.
-  const isDefault = process.argv[2] === undefined || process.argv[2].startsWith('-');
+  const isDefault = argv[2] === undefined || argv[2].startsWith('-');
   withCommonFlags(program.command('engine', { isDefault }), OPTION_KEYS, [
     'engine --brokers kafka1:9092,kafka2:9092 --mongo "$MONGO_URL"',
     'engine --until-end --json | jq .code',
@@ -171,6 +177,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 data-loss guard, 4 verify found a diffe
   withCommonFlags(program.command('produce'), KAFKA_KEYS, [
     'produce --rate 500',
     'produce --count 1000 --seed 7 --format flatbuffers',
+    'produce --count 1 --ago 10m               one sale that is too late',
   ])
     .description('send made-up sales to the topic')
     .option('--rate <n>', 'sales a second', number(0.01, 1_000_000, false), 2)
@@ -182,14 +189,23 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 data-loss guard, 4 verify found a diffe
       'json',
     )
     .option('--seed <n>', 'make the same sales again', number(0, 2 ** 31 - 1, true))
+    .option('--partition <n>', 'only to this partition', number(0, 9999, true))
+    .option('--ago <duration>', 'date the sales so long ago, such as 5m', duration)
+    .addOption(
+      new Option(
+        '--value <text>',
+        'send this as it stands, once, in place of made-up sales',
+      ).conflicts(['format', 'seed', 'ago']),
+    )
     .action(
       action(async ({ settings }, shell, own) => {
         const { runProduce } = await import('./commands/produce.ts');
         const { kafkaAccess } = await import('./kafka/access.ts');
         const access = kafkaAccess(settings);
         const { topic } = settings;
-        const { rate, count, format, seed } = own;
-        await runProduce({ access, topic, rate, count, format, seed, json: shell.json }, shell);
+        const { rate, count, format, seed, partition, ago: agoMs, value } = own;
+        const sales = { rate, count, format, seed, partition, agoMs, value };
+        await runProduce({ access, topic, ...sales, json: shell.json }, shell);
       }),
     );
 
@@ -246,16 +262,20 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 data-loss guard, 4 verify found a diffe
     'demo --rate 50',
     'demo --real-time --duration 10m',
     'demo --brokers localhost:9092             your Kafka, and the rest embedded',
+    'demo --write-config demo.json             and in another terminal:',
+    'produce --config demo.json --count 1      one more sale for the demo',
   ])
     .description('everything at once, on embedded parts: broker, database, producer, engine')
     .option('--real-time', 'windows of 1 minute and a delay of 2, as in production', false)
-    .option('--rate <n>', 'made-up sales a second', number(0.01, 100_000, false), 5)
+    .option('--rate <n>', 'made-up sales a second; 0 makes none', number(0, 100_000, false), 5)
     .option('--duration <duration>', 'end by itself after so long, such as 30s', duration, 0)
+    .option('--no-engine', 'only broker, database and sales: the engines are yours to start')
+    .option('--write-config <file>', 'write where all of it is, for --config in another terminal')
     .action(
       action(async (resolved, shell, own) => {
         const { runDemo } = await import('./commands/demo.ts');
-        const { realTime, rate, duration: durationMs } = own;
-        await runDemo(resolved, { realTime, rate, durationMs }, shell);
+        const { realTime, rate, duration: durationMs, engine: hasEngine, writeConfig } = own;
+        await runDemo(resolved, { realTime, rate, durationMs, hasEngine, writeConfig }, shell);
       }),
     );
 
@@ -404,7 +424,8 @@ Examples:
 
 function duration(text: string): number {
   const ms = parseDurationMs(text);
-  if (Number.isNaN(ms)) throw new InvalidArgumentError('Expected a duration such as 30s or 5m.');
+  if (!(ms <= DURATION_MS_MAX))
+    throw new InvalidArgumentError('Expected a duration such as 30s or 5m.');
   return ms;
 }
 
@@ -471,4 +492,15 @@ async function main(): Promise<void> {
   }
 }
 
-await main();
+/** The reference and its tests read the commands and run none. */
+function isImported(): boolean {
+  const [, script] = process.argv;
+  if (script === undefined) return false;
+  try {
+    return createRequire(import.meta.url).resolve(script) !== fileURLToPath(import.meta.url);
+  } catch {
+    return false;
+  }
+}
+
+if (!isImported()) await main();

@@ -7,7 +7,7 @@ import type { KafkaAccess } from '../kafka/access.ts';
 import { clientConfig } from '../kafka/client-config.ts';
 import { EXIT, messageOf, VendavalError } from '../lib/errors.ts';
 import { encodeSale } from '../sale/flatbuffers/encode.ts';
-import type { GeneratedSale } from './sale-generator.ts';
+import type { Outgoing } from './sale-generator.ts';
 
 const CONNECT_LIMIT_MS = 10_000;
 const DISCONNECT_LIMIT_MS = 5000;
@@ -30,6 +30,8 @@ export type ProduceFormat = 'json' | 'flatbuffers';
 export interface ProduceTarget {
   readonly access: KafkaAccess;
   readonly topic: string;
+  /** Only to this one; spread over all without it. */
+  readonly partition?: number | undefined;
   /** Settings of librdkafka; they win over the ones set here. */
   readonly clientConfig?: Readonly<Record<string, unknown>> | undefined;
 }
@@ -69,7 +71,7 @@ export function openProducer(options: ProduceTarget): rdkafka.Producer {
 
 /** The topic must be there: as a producer, asking for it by name might create it. */
 export async function connect(producer: rdkafka.Producer, options: ProduceTarget): Promise<void> {
-  const { topic } = options;
+  const { topic, partition } = options;
   const { brokers } = options.access;
   let metadata: rdkafka.Metadata;
   try {
@@ -93,10 +95,23 @@ export async function connect(producer: rdkafka.Producer, options: ProduceTarget
     });
   }
   const found = metadata.topics.find(({ name }) => name === topic);
-  if (found !== undefined && found.partitions.length > 0) return;
+  if (found !== undefined && found.partitions.length > 0) {
+    checkPartition(topic, found.partitions.length, partition);
+    return;
+  }
   throw new VendavalError(`The topic "${topic}" does not exist at ${brokers}`, {
     code: 'E_TOPIC_MISSING',
     hint: `Create it: vendaval topic create --topic ${topic}`,
+  });
+}
+
+/** The client would wait for a partition that is not there until each sale has expired. */
+function checkPartition(topic: string, count: number, partition = 0): void {
+  if (partition < count) return;
+  throw new VendavalError(`The topic "${topic}" has no partition ${partition}`, {
+    code: 'E_CONFIG',
+    exitCode: EXIT.usage,
+    hint: `--partition takes 0 to ${count - 1}; "vendaval topic describe" shows them.`,
   });
 }
 
@@ -114,12 +129,12 @@ export function disconnect(producer: rdkafka.Producer): Promise<void> {
 /** False when the client's queue is full. */
 export function tryProduce(
   producer: rdkafka.Producer,
-  topic: string,
-  next: GeneratedSale,
+  { topic, partition }: ProduceTarget,
+  next: Outgoing,
   format: ProduceFormat,
 ): boolean {
   try {
-    producer.produce(topic, null, recordValue(next, format), null, null, next);
+    producer.produce(topic, partition ?? null, recordValue(next, format), null, null, next);
     return true;
   } catch (error) {
     const { code } = error as rdkafka.LibrdKafkaError;
@@ -133,7 +148,9 @@ export function tryProduce(
   }
 }
 
-function recordValue({ sale, valorCentavos }: GeneratedSale, format: ProduceFormat): Buffer {
+function recordValue(next: Outgoing, format: ProduceFormat): Buffer {
+  if ('text' in next) return Buffer.from(next.text);
+  const { sale, valorCentavos } = next;
   if (format === 'json') return Buffer.from(JSON.stringify(sale));
   const { id_pedido: idPedido, categoria, timestamp } = sale;
   return encodeSale({

@@ -5,7 +5,7 @@
  */
 import { formatReais } from '../lib/units.ts';
 import { SALE_CATEGORIES, VALOR_CENTAVOS_MAX, VALOR_CENTAVOS_MIN } from '../load/shop.ts';
-import type { GeneratedSale } from './sale-generator.ts';
+import type { Outgoing } from './sale-generator.ts';
 
 export interface ProduceTotals {
   /** Handed to the client; each is acknowledged, failed or, at the end, still unknown. */
@@ -23,17 +23,17 @@ export interface Start {
   readonly rate: number;
 }
 
-export interface Delivered extends GeneratedSale {
+export type Delivered = Outgoing & {
   readonly topic: string;
   readonly partition: number;
   readonly offset: number;
-}
+};
 
 export interface ProduceOutput {
   started(start: Start): void;
   connected(): void;
   delivered(report: Delivered): void;
-  failed(topic: string, sale: GeneratedSale, reason: string): void;
+  failed(topic: string, what: Outgoing, reason: string): void;
   /** Once a second at high rates, in place of a line for each sale. */
   rate(totals: ProduceTotals, perSecond: number): void;
   /** The connection is lost, or is back. */
@@ -51,7 +51,15 @@ function interval(rate: number): string {
   return `${Number((1 / rate).toPrecision(6))}s`;
 }
 
-function textOutput(print: (line: string) => void): ProduceOutput {
+/** What a line says of it: of a sale what it holds, of anything else the text. */
+const describe = (what: Outgoing) =>
+  'text' in what
+    ? what.text
+    : `Categoria: ${what.sale.categoria} | Valor: R$ ${twoDecimals(what.valorCentavos)}`;
+const nameOf = (what: Outgoing) => ('text' in what ? 'Registro' : 'Venda');
+const fieldsOf = (what: Outgoing) => ('text' in what ? { value: what.text } : what.sale);
+
+function textOutput(print: (line: string) => void, isHandMade: boolean): ProduceOutput {
   let hinted = false;
   return {
     started({ brokers, topic, rate }) {
@@ -60,6 +68,10 @@ function textOutput(print: (line: string) => void): ProduceOutput {
       print('');
       print(`Kafka Servers: ${list(brokers.split(','))}`);
       print(`Tópico: ${topic}`);
+      if (isHandMade) {
+        print('');
+        return;
+      }
       print(`Categorias: ${list(SALE_CATEGORIES)}`);
       print(`Faixa de Valores: ${range.join(' - ')}`);
       print(`Intervalo: ${interval(rate)}`);
@@ -67,19 +79,20 @@ function textOutput(print: (line: string) => void): ProduceOutput {
     },
     connected() {
       print('✓ Produtor Kafka conectado com sucesso!');
-      print('✚ Iniciando geração de vendas... (Ctrl+C para parar)');
+      if (!isHandMade) print('✚ Iniciando geração de vendas... (Ctrl+C para parar)');
       print('');
     },
-    delivered({ topic, partition, offset, sale, valorCentavos }) {
+    delivered(report) {
+      const { topic, partition, offset } = report;
+      const sent = 'text' in report ? 'enviado' : 'enviada';
       print(
-        `✓ Venda enviada | Tópico: ${topic} | Partição: ${partition} | Offset: ${offset} | ` +
-          `Categoria: ${sale.categoria} | Valor: R$ ${twoDecimals(valorCentavos)}`,
+        `✓ ${nameOf(report)} ${sent} | Tópico: ${topic} | Partição: ${partition} | ` +
+          `Offset: ${offset} | ${describe(report)}`,
       );
     },
-    failed(topic, { sale, valorCentavos }, reason) {
+    failed(topic, what, reason) {
       print(
-        `✗ Venda não entregue | Tópico: ${topic} | Categoria: ${sale.categoria} | ` +
-          `Valor: R$ ${twoDecimals(valorCentavos)} | Motivo: ${reason}`,
+        `✗ ${nameOf(what)} não entregue | Tópico: ${topic} | ${describe(what)} | Motivo: ${reason}`,
       );
       if (hinted) return;
       hinted = true;
@@ -103,12 +116,12 @@ function textOutput(print: (line: string) => void): ProduceOutput {
     ended(totals) {
       print('');
       print('PRODUCER BLACK FRIDAY - ENCERRADO');
-      print(`Vendas enviadas: ${count(totals.sent)}`);
-      print(`Confirmadas: ${count(totals.acknowledged)}`);
+      print(`${isHandMade ? 'Registros enviados' : 'Vendas enviadas'}: ${count(totals.sent)}`);
+      print(`${isHandMade ? 'Confirmados' : 'Confirmadas'}: ${count(totals.acknowledged)}`);
       print(`Falhas: ${count(totals.failed)}`);
       const unknown = unknownOf(totals);
       if (unknown > 0) print(`Sem resposta do Kafka: ${count(unknown)} (podem ter chegado)`);
-      print(`Valor total: ${formatReais(totals.valorCentavos)}`);
+      if (!isHandMade) print(`Valor total: ${formatReais(totals.valorCentavos)}`);
     },
   };
 }
@@ -119,16 +132,24 @@ function jsonOutput(print: (line: string) => void): ProduceOutput {
   return {
     started: (start) => event('start', start),
     connected: () => event('connected', {}),
-    delivered: ({ topic, partition, offset, sale }) =>
-      event('sale', { topic, partition, offset, ...sale }),
-    failed: (topic, { sale }, reason) => event('failed', { topic, reason, ...sale }),
+    delivered: (report) => {
+      const { topic, partition, offset } = report;
+      const name = 'text' in report ? 'record' : 'sale';
+      event(name, { topic, partition, offset, ...fieldsOf(report) });
+    },
+    failed: (topic, what, reason) => event('failed', { topic, reason, ...fieldsOf(what) }),
     rate: (totals, perSecond) => event('rate', { perSecond, ...withUnknown(totals) }),
     connection: (lost) => event(lost ? 'disconnected' : 'reconnected', {}),
     ended: (totals) => event('end', withUnknown(totals)),
   };
 }
 
-export function produceOutput(out: NodeJS.WritableStream, json: boolean): ProduceOutput {
+/** @param isHandMade one text again and again, and no made-up sales */
+export function produceOutput(
+  out: NodeJS.WritableStream,
+  json: boolean,
+  isHandMade = false,
+): ProduceOutput {
   const print = (line: string) => void out.write(`${line}\n`);
-  return json ? jsonOutput(print) : textOutput(print);
+  return json ? jsonOutput(print) : textOutput(print, isHandMade);
 }

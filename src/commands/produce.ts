@@ -17,7 +17,7 @@ import {
   tryProduce,
 } from './produce-client.ts';
 import { type ProduceOutput, type ProduceTotals, produceOutput } from './produce-output.ts';
-import { createSaleGenerator, type GeneratedSale } from './sale-generator.ts';
+import { createSaleGenerator, type Outgoing } from './sale-generator.ts';
 
 const FLUSH_LIMIT_MS = 10_000;
 const POLL_MS = 10;
@@ -43,6 +43,10 @@ export interface ProduceOptions extends ProduceTarget {
   readonly count?: number | undefined;
   /** Default: json. */
   readonly format?: ProduceFormat | undefined;
+  /** So long ago the sales are dated; 0, the default, is now. */
+  readonly agoMs?: number | undefined;
+  /** Sent as it stands in place of made-up sales, once unless there is a count. */
+  readonly value?: string | undefined;
   /** Makes the sales, but for their times, the same in every run. */
   readonly seed?: number | undefined;
   /** JSON lines in place of text. */
@@ -56,7 +60,7 @@ export interface ProduceIo {
 }
 
 type Report = Pick<rdkafka.DeliveryReport, 'topic' | 'partition' | 'offset'> & {
-  readonly opaque: GeneratedSale;
+  readonly opaque: Outgoing;
 };
 
 /** Counts what becomes of each sale, and says when there is room for more. */
@@ -119,7 +123,7 @@ class Deliveries {
     }
     this.#setLost(false);
     this.acknowledged++;
-    this.valorCentavos += report.opaque.valorCentavos;
+    if ('sale' in report.opaque) this.valorCentavos += report.opaque.valorCentavos;
     if (!this.#eachLine) return;
     const { topic, partition, offset, opaque } = report;
     this.#output.delivered({ topic, partition, offset, ...opaque });
@@ -141,22 +145,22 @@ async function sendAll(
   signal: AbortSignal,
 ): Promise<void> {
   const clock = systemClock;
-  const { topic, format = 'json' } = options;
-  const generate = createSaleGenerator(options.seed);
-  const limit = options.count || Number.POSITIVE_INFINITY;
+  const { format = 'json' } = options;
+  const next = outgoing(options);
+  const limit = options.count || (options.value === undefined ? Number.POSITIVE_INFINITY : 1);
   const intervalMs = 1000 / rate;
   /** When the sale that is next is due, on the monotonic clock. */
   let dueMs = clock.monotonicMs();
   /** A sale that found the queue full; it keeps its place and its time. */
-  let waiting: GeneratedSale | undefined;
+  let waiting: Outgoing | undefined;
   while (!signal.aborted && deliveries.sent < limit) {
     const nowMs = clock.monotonicMs();
     dueMs = Math.max(dueMs, nowMs - DEBT_MS_MAX);
     let hasRoom = deliveries.outstanding < OUTSTANDING_MAX;
     const most = Math.min(limit, deliveries.sent + BATCH_MAX);
     while (hasRoom && dueMs <= nowMs && deliveries.sent < most) {
-      waiting ??= generate(clock.now());
-      hasRoom = tryProduce(producer, topic, waiting, format);
+      waiting ??= next(clock.now());
+      hasRoom = tryProduce(producer, options, waiting, format);
       if (!hasRoom) break;
       waiting = undefined;
       deliveries.sent++;
@@ -169,6 +173,13 @@ async function sendAll(
     else await nextTurn();
     producer.poll();
   }
+}
+
+/** What is sent at a time: always the same text, or another sale. */
+function outgoing({ value, seed, agoMs = 0 }: ProduceOptions): (nowMs: number) => Outgoing {
+  if (value !== undefined) return () => ({ text: value });
+  const generate = createSaleGenerator(seed);
+  return (nowMs) => generate(nowMs - agoMs);
 }
 
 /**
@@ -196,9 +207,10 @@ function checkedRate(rate = 2): number {
 
 export async function runProduce(options: ProduceOptions, io: ProduceIo): Promise<ProduceTotals> {
   const rate = checkedRate(options.rate);
-  const output = produceOutput(io.out, options.json ?? false);
+  const { access, topic, value, json = false } = options;
+  const output = produceOutput(io.out, json, value !== undefined);
   const eachLine = rate <= LINES_PER_SECOND_MAX;
-  output.started({ brokers: options.access.brokers, topic: options.topic, rate });
+  output.started({ brokers: access.brokers, topic, rate });
   const producer = openProducer(options);
   const deliveries = new Deliveries(producer, output, eachLine);
   let summary: NodeJS.Timeout | undefined;

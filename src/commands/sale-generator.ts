@@ -22,6 +22,13 @@ export interface GeneratedSale {
   readonly valorCentavos: number;
 }
 
+/** What is sent as it stands: a sale made by hand, or something that is none. */
+export interface HandMade {
+  readonly text: string;
+}
+
+export type Outgoing = GeneratedSale | HandMade;
+
 /** Without a seed, different sales each time. Takes the sale's time in epoch milliseconds. */
 export function createSaleGenerator(seed?: number): (epochMs: number) => GeneratedSale {
   const faker = new Faker(seed === undefined ? { locale: base } : { locale: base, seed });

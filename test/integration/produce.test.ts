@@ -60,6 +60,39 @@ test('each sale is on the topic where its line says, and the totals are those of
   expect(records.every(({ key }) => key === null)).toBe(true);
 });
 
+test('a text made by hand arrives as it is, once, in the partition that was asked for', async () => {
+  const topic = await createTopic(brokers, uniqueName());
+  const value = '{"id_pedido": "aula", "valor": 1.234} €';
+  const run = produce({ brokers, topic, partition: 2, value });
+  expect(await run.result).toMatchObject({ sent: 1, acknowledged: 1, valorCentavos: 0 });
+  const [record, ...others] = await readTopic(brokers, topic);
+  expect(others).toEqual([]);
+  expect({ partition: record.partition, value: String(record.value) }).toEqual({
+    partition: 2,
+    value,
+  });
+});
+
+test('sales are dated as long ago as they are asked to be', async () => {
+  const topic = await createTopic(brokers, uniqueName());
+  const fromMs = Date.now();
+  await produce({ brokers, topic, count: 1, agoMs: 3_600_000 }).result;
+  const toMs = Date.now();
+  const [{ value }] = await readTopic(brokers, topic);
+  const atMs = Date.parse(`${JSON.parse(String(value)).timestamp}Z`);
+  // A sale's time has whole seconds.
+  expect(atMs).toBeGreaterThan(fromMs - 3_600_000 - 1000);
+  expect(atMs).toBeLessThanOrEqual(toMs - 3_600_000);
+});
+
+test('a partition that is not there is refused with those that are', async () => {
+  const topic = await createTopic(brokers, uniqueName());
+  await expect(produce({ brokers, topic, partition: 3 }).result).rejects.toMatchObject({
+    code: 'E_CONFIG',
+    hint: expect.stringContaining('0 to 2'),
+  });
+});
+
 test('a stop waits for what was sent, and says it in the totals', async () => {
   const topic = await createTopic(brokers, uniqueName());
   const run = produce({ access, topic, rate: 1000, json: true });

@@ -14,9 +14,13 @@ const SALE: GeneratedSale = {
 };
 const TOTALS = { sent: 12_345, acknowledged: 12_340, failed: 2, valorCentavos: 123_456_789 };
 
-function printed(json: boolean, use: (output: ProduceOutput) => void): string[] {
+function printed(
+  json: boolean,
+  use: (output: ProduceOutput) => void,
+  isHandMade = false,
+): string[] {
   const out = new PassThrough();
-  use(produceOutput(out, json));
+  use(produceOutput(out, json, isHandMade));
   return String(out.read()).trimEnd().split('\n');
 }
 
@@ -88,4 +92,26 @@ test('with JSON every line is an object that names its event', () => {
   ]);
   expect(lines[2]).toEqual({ event: 'sale', topic: 't', partition: 1, offset: 2, ...SALE.sale });
   expect(lines[6]).toEqual({ event: 'end', ...TOTALS, unknown: 3 });
+});
+
+test('what was made by hand is shown as it was sent, and no sum is made of it', () => {
+  const text = '{"valor": 1.234}';
+  const report = { topic: 't', partition: 3, offset: 8, text };
+  const use = (output: ProduceOutput) => {
+    output.started({ brokers: 'b:1', topic: 't', rate: 2 });
+    output.connected();
+    output.delivered(report);
+    output.failed('t', { text }, 'message timed out');
+    output.ended({ sent: 2, acknowledged: 1, failed: 1, valorCentavos: 0 });
+  };
+  const lines = printed(false, use, true);
+  expect(lines).toContain(`✓ Registro enviado | Tópico: t | Partição: 3 | Offset: 8 | ${text}`);
+  expect(lines).toContain(
+    `✗ Registro não entregue | Tópico: t | ${text} | Motivo: message timed out`,
+  );
+  expect(lines).toContain('Registros enviados: 2');
+  expect(lines.filter((line) => /Categorias|Valor total|vendas/.test(line))).toEqual([]);
+  expect(printed(true, use, true).map((line) => JSON.parse(line))[2]).toEqual({
+    ...{ event: 'record', topic: 't', partition: 3, offset: 8, value: text },
+  });
 });
