@@ -3,11 +3,11 @@
  * and Python: a Kafka inside this process, a database beside it, the producer, the engine, and a
  * live table. Parts that are given (KAFKA_BROKERS, MONGO_URL) are used as they are.
  */
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
 import { Writable } from 'node:stream';
-import logUpdate from 'log-update';
-import type { Settings } from '../config/options.ts';
-import type { ResolvedSettings } from '../config/settings.ts';
-import { maskUrl } from '../config/settings.ts';
+import { OPTION_GROUPS, type Settings } from '../config/options.ts';
+import { asConfigFile, maskUrl, OPTION_KEYS, type ResolvedSettings } from '../config/settings.ts';
 import { Engine } from '../coordinator/engine.ts';
 import type { EngineEvent } from '../coordinator/engine-events.ts';
 import { kafkaAndThreads } from '../coordinator/outside.ts';
@@ -15,12 +15,13 @@ import { kafkaAccess } from '../kafka/access.ts';
 import { startEmbeddedBroker } from '../kafka/embedded-broker.ts';
 import { topicMetadata } from '../kafka/metadata.ts';
 import { createTopic } from '../kafka/topic-admin.ts';
+import { EXIT, messageOf, VendavalError } from '../lib/errors.ts';
 import { humanDurationMs } from '../lib/units.ts';
 import type { MongoConnection } from '../mongo/connection.ts';
 import { connectMongo } from '../mongo/connection.ts';
 import { startEmbeddedDatabase } from '../mongo/embedded-database.ts';
 import { outColour as pc } from './colour.ts';
-import { closedCount, newestTotals, renderStream, renderTotals } from './demo-view.ts';
+import { DemoView } from './demo-view.ts';
 import { LivePage } from './live-page.ts';
 import { runProduce } from './produce.ts';
 import { eventWriter, type Shell } from './shell.ts';
@@ -38,10 +39,14 @@ const DEMO_TOPIC = 'black-friday-demo';
 export interface DemoOptions {
   /** Windows of a minute and a delay of two, as in production. */
   readonly realTime: boolean;
-  /** Made-up sales a second. */
+  /** Made-up sales a second; 0 makes none. */
   readonly rate: number;
   /** Ends by itself after so long; 0 runs until Ctrl+C. */
   readonly durationMs: number;
+  /** False where engines of other processes count. */
+  readonly hasEngine: boolean;
+  /** Where to write a config file for other commands. */
+  readonly writeConfig?: string | undefined;
 }
 
 interface Parts {
@@ -154,140 +159,96 @@ async function runOn(
   const mongo = await openDatabase(settings, ending.signal, onEvent);
   let timer: NodeJS.Timeout | undefined;
   let end: NodeJS.Timeout | undefined;
-  let page: LivePage | undefined;
+  let own: OwnEngine | undefined;
   try {
     await openTopics(settings, ending.signal, onEvent);
-    page = await LivePage.make({
-      ...{ settings, mongo, owner: 'demo', onEvent },
-      status: () => engine.status(),
-    });
-    const engine = new Engine({
-      settings,
-      mongo,
-      outside: kafkaAndThreads(settings),
-      owner: 'demo',
-      untilEnd: false,
-      onEvent: page.onEvent,
-      onCheckpoint: page.onCheckpoint,
-    });
-    const address = await page.open({ host: '127.0.0.1', port: 0 });
-    if (address !== null && !shell.json) say(`live page at ${pc.bold(address)}`);
+    own = options.hasEngine ? await openEngine(settings, mongo, onEvent) : undefined;
+    const engine = own?.engine ?? null;
+    if (own?.address && !shell.json) say(`live page at ${pc.bold(own.address)}`);
+    if (options.writeConfig !== undefined) await writeConfig(options.writeConfig, settings, say);
     say(
       `windows of ${humanDurationMs(settings.windowMs)}, watermark delay ` +
         `${humanDurationMs(settings.watermarkDelayMs)}, ${options.rate} sales/s; Ctrl+C stops everything`,
     );
-    ending.signal.addEventListener('abort', () => engine.stop(), { once: true });
+    ending.signal.addEventListener('abort', () => engine?.stop(), { once: true });
     if (options.durationMs > 0) end = setTimeout(() => ending.abort(), options.durationMs);
     timer = setInterval(() => void view.show(engine, mongo), shell.json ? JSON_VIEW_MS : VIEW_MS);
-    const { topic } = settings;
-    const access = kafkaAccess(settings);
-    const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
-    const io = { out: silent, signal: ending.signal };
-    const producing = runProduce({ access, topic, rate: options.rate, json: true }, io);
+    const parts: Promise<unknown>[] = engine ? [engine.run()] : [];
+    if (options.rate > 0) parts.push(makeSales(settings, options.rate, ending.signal));
+    if (parts.length === 0) parts.push(untilAborted(ending.signal));
     // Whichever ends first ends the other: a failure of one is a failure of the demo.
-    const both = [engine.run(), producing].map((part) => part.finally(() => ending.abort()));
-    const results = await Promise.allSettled(both);
+    const all = parts.map((part) => part.finally(() => ending.abort()));
+    const results = await Promise.allSettled(all);
     clearInterval(timer);
     view.close();
     for (const result of results) if (result.status === 'rejected') throw result.reason;
+    if (!engine) return;
     const { counted, rejected, windowsClosed } = engine.summary();
     say(`${counted} sales counted, ${rejected} rejected, ${windowsClosed} totals closed`);
   } finally {
     clearInterval(timer);
     clearTimeout(end);
     view.close();
-    await page?.close();
+    await own?.page.close();
     await mongo.close();
   }
 }
 
-/** Redrawn in place on a terminal; one JSON line a second in a pipe. */
-class DemoView {
-  readonly #settings: Settings;
-  readonly #shell: Shell;
-  readonly #startedMs = performance.now();
-  #notes: string[] = [];
-  #isBusy = false;
-  #isClosed = false;
-  #firstClosedMs: number | null = null;
-  #lastCounted = 0;
-  #lastMs = performance.now();
-  #rate = 0;
+interface OwnEngine {
+  readonly engine: Engine;
+  readonly page: LivePage;
+  /** Of the live page; null without one. */
+  readonly address: string | null;
+}
 
-  constructor(settings: Settings, shell: Shell) {
-    this.#settings = settings;
-    this.#shell = shell;
-  }
+async function openEngine(
+  settings: Settings,
+  mongo: MongoConnection,
+  onEvent: (event: EngineEvent) => void,
+): Promise<OwnEngine> {
+  const page = await LivePage.make({
+    ...{ settings, mongo, owner: 'demo', onEvent },
+    status: () => engine.status(),
+  });
+  const engine = new Engine({
+    settings,
+    mongo,
+    outside: kafkaAndThreads(settings),
+    owner: 'demo',
+    untilEnd: false,
+    onEvent: page.onEvent,
+    onCheckpoint: page.onCheckpoint,
+  });
+  return { engine, page, address: await page.open({ host: '127.0.0.1', port: 0 }) };
+}
 
-  /** Keeps the last few events in sight under the table. */
-  note(line: string): void {
-    this.#notes = [...this.#notes, line].slice(-3);
-  }
+async function makeSales(settings: Settings, rate: number, signal: AbortSignal): Promise<void> {
+  const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const target = { access: kafkaAccess(settings), topic: settings.topic };
+  await runProduce({ ...target, rate, json: true }, { out: silent, signal });
+}
 
-  async show(engine: Engine, mongo: MongoConnection): Promise<void> {
-    // A slow database must not pile up questions.
-    if (this.#isBusy) return;
-    this.#isBusy = true;
-    try {
-      const rows = await newestTotals(mongo.db, this.#settings.collection);
-      const closed = await closedCount(mongo.db, this.#settings.collection);
-      if (closed > 0) this.#firstClosedMs ??= performance.now() - this.#startedMs;
-      if (this.#isClosed) return;
-      const status = engine.status();
-      this.#measure(status.partitions.reduce((total, p) => total + p.counted, 0));
-      if (this.#shell.json) this.#print({ closed, rows, ...status });
-      else this.#draw(rows, status, closed);
-    } catch (error) {
-      this.note(`the table waits: ${(error as Error).message}`);
-    } finally {
-      this.#isBusy = false;
-    }
-  }
+async function untilAborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort');
+}
 
-  #measure(counted: number): void {
-    const nowMs = performance.now();
-    // Smoothed, since at two sales a second every half second differs.
-    const rate = ((counted - this.#lastCounted) * 1000) / Math.max(1, nowMs - this.#lastMs);
-    this.#rate = this.#lastCounted === 0 ? rate : this.#rate * 0.8 + Math.max(0, rate) * 0.2;
-    this.#lastCounted = counted;
-    this.#lastMs = nowMs;
+/** Where all of it is and by which rules it counts; what belongs to a process stays its own. */
+async function writeConfig(
+  path: string,
+  settings: Settings,
+  say: (step: string) => void,
+): Promise<void> {
+  const shared = OPTION_KEYS.filter((key) => /^(Kafka|MongoDB|Rules)/.test(OPTION_GROUPS[key]));
+  const text = `${JSON.stringify(asConfigFile(settings, shared), null, 2)}\n`;
+  try {
+    // A URL of the user's own may hold a password.
+    await writeFile(path, text, { mode: 0o600 });
+  } catch (error) {
+    throw new VendavalError(`the config file ${path} cannot be written: ${messageOf(error)}`, {
+      code: 'E_CONFIG',
+      exitCode: EXIT.usage,
+      cause: error,
+    });
   }
-
-  #draw(
-    rows: Awaited<ReturnType<typeof newestTotals>>,
-    status: ReturnType<Engine['status']>,
-    closed: number,
-  ): void {
-    const first =
-      this.#firstClosedMs === null
-        ? 'no window closed yet'
-        : `${closed} totals closed, the first after ${humanDurationMs(this.#firstClosedMs)}`;
-    logUpdate(
-      [
-        '',
-        renderTotals(rows, this.#settings.windowMs),
-        renderStream(status, this.#rate, Date.now()),
-        `${pc.bold('closed')}     ${first}`,
-        ...this.#notes.map((note) => pc.dim(note)),
-      ].join('\n'),
-    );
-  }
-
-  #print(fields: object): void {
-    const line = {
-      code: 'demo',
-      elapsedMs: Math.round(performance.now() - this.#startedMs),
-      firstClosedMs: this.#firstClosedMs === null ? null : Math.round(this.#firstClosedMs),
-      ...fields,
-    };
-    const text = JSON.stringify(line, (_, value) =>
-      typeof value === 'bigint' ? value.toString() : value,
-    );
-    this.#shell.out.write(`${text}\n`);
-  }
-
-  close(): void {
-    if (!this.#shell.json && !this.#isClosed) logUpdate.done();
-    this.#isClosed = true;
-  }
+  say(`in another terminal: --config ${path}`);
 }

@@ -76,6 +76,15 @@ export function resolveSettings(sources: SettingsSources): ResolvedSettings {
   return { settings: settings as unknown as Settings, origins };
 }
 
+/** What `fileTexts` reads back: every value of these options, by the names of a config file. */
+export function asConfigFile(settings: Settings, keys: readonly OptionKey[]): object {
+  return Object.fromEntries(
+    keys
+      .map((key) => [nameInFile(key), specOf(key).format(settings[key])])
+      .filter(([, text]) => text !== ''),
+  );
+}
+
 function usage(message: string, hint?: string): VendavalError {
   return new VendavalError(message, {
     code: 'E_CONFIG',

@@ -63,7 +63,7 @@ test('each sale is on the topic where its line says, and the totals are those of
 test('a text made by hand arrives as it is, once, in the partition that was asked for', async () => {
   const topic = await createTopic(brokers, uniqueName());
   const value = '{"id_pedido": "aula", "valor": 1.234} €';
-  const run = produce({ brokers, topic, partition: 2, value });
+  const run = produce({ access, topic, partition: 2, value });
   expect(await run.result).toMatchObject({ sent: 1, acknowledged: 1, valorCentavos: 0 });
   const [record, ...others] = await readTopic(brokers, topic);
   expect(others).toEqual([]);
@@ -76,7 +76,7 @@ test('a text made by hand arrives as it is, once, in the partition that was aske
 test('sales are dated as long ago as they are asked to be', async () => {
   const topic = await createTopic(brokers, uniqueName());
   const fromMs = Date.now();
-  await produce({ brokers, topic, count: 1, agoMs: 3_600_000 }).result;
+  await produce({ access, topic, count: 1, agoMs: 3_600_000 }).result;
   const toMs = Date.now();
   const [{ value }] = await readTopic(brokers, topic);
   const atMs = Date.parse(`${JSON.parse(String(value)).timestamp}Z`);
@@ -87,7 +87,7 @@ test('sales are dated as long ago as they are asked to be', async () => {
 
 test('a partition that is not there is refused with those that are', async () => {
   const topic = await createTopic(brokers, uniqueName());
-  await expect(produce({ brokers, topic, partition: 3 }).result).rejects.toMatchObject({
+  await expect(produce({ access, topic, partition: 3 }).result).rejects.toMatchObject({
     code: 'E_CONFIG',
     hint: expect.stringContaining('0 to 2'),
   });

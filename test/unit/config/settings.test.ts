@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { OptionKey } from '../../../src/config/options.ts';
-import { maskUrl, resolveSettings, showSetting } from '../../../src/config/settings.ts';
+import {
+  asConfigFile,
+  maskUrl,
+  OPTION_KEYS,
+  resolveSettings,
+  showSetting,
+} from '../../../src/config/settings.ts';
 import { EXIT } from '../../../src/lib/errors.ts';
 
 const resolve = (
@@ -183,6 +189,20 @@ describe('a masked URL', () => {
         },
       ),
       { numRuns: 1000 },
+    );
+  });
+});
+
+describe('a config file made of settings', () => {
+  it('gives every one of them back', () => {
+    const flags: Partial<Record<OptionKey, string>> = {
+      ...{ brokers: 'a:1,b:2', topic: 'vendas', windowMs: '10s', watermarkDelayMs: '90s' },
+      ...{ mongo: 'mongodb://loja:senha@db:1/', http: 'off', rack: 'r1', httpHosts: 'painel' },
+    };
+    const { settings } = resolve(flags);
+    expect(resolve({}, {}, asConfigFile(settings, OPTION_KEYS)).settings).toEqual(settings);
+    expect(resolve({}, {}, asConfigFile(resolve().settings, OPTION_KEYS)).settings).toEqual(
+      resolve().settings,
     );
   });
 });
