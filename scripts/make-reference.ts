@@ -19,11 +19,12 @@ const OPTIONS_HEAD = `## Options of all commands
 
 Each can be a flag, an environment variable, or a name in a JSON file (\`--config vendaval.json\`, or
 \`VENDAVAL_CONFIG\`; the name is the flag without its dashes). A flag wins over the variable, the variable over
-the file, the file over the default; an empty variable counts as unset. \`vendaval config print\`
-shows every value with its origin.
+the file, the file over the default; an empty variable counts as unset. A variable with \`_FILE\` holds the path of a file
+with the secret ([SECURITY.md](SECURITY.md#secrets)). \`vendaval config print\` shows every value with its origin.
 `;
 
-const FLAGS_OF_ALL = new Set([...OPTION_KEYS.map((key) => OPTIONS[key].flag), '--config']);
+const WITH_FLAG = OPTION_KEYS.filter((key) => !('hasNoFlag' in OPTIONS[key]));
+const FLAGS_OF_ALL = new Set([...WITH_FLAG.map((key) => OPTIONS[key].flag), '--config']);
 
 const bar = (text: string) => text.replaceAll('|', '\\|');
 const cell = (text: string) => bar(text).replaceAll('<', '\\<');
@@ -97,7 +98,7 @@ function commandText([name, command]: [string, Command]): string {
     ]);
     parts.push(table(['flag', 'default', ''], rows));
   }
-  if (shared.length > OPTION_KEYS.length) {
+  if (shared.length > WITH_FLAG.length) {
     parts.push('Every [option of all commands](#options-of-all-commands) matters to it.');
   } else if (shared.length > 0) {
     const list = shared.map(({ long }) => code(long!)).join(', ');
@@ -107,10 +108,11 @@ function commandText([name, command]: [string, Command]): string {
 }
 
 function optionRow(key: OptionKey): string[] {
-  const { flag, argument, env, defaultText, text } = OPTIONS[key] as OptionSpec<unknown>;
+  const spec = OPTIONS[key] as OptionSpec<unknown>;
+  const { flag, argument, env, defaultText, text } = spec;
   return [
-    code(argument ? `${flag} <${argument}>` : flag),
-    code(env),
+    spec.hasNoFlag ? '' : code(argument ? `${flag} <${argument}>` : flag),
+    spec.secret ? `${code(env)} or ${code(`${env}_FILE`)}` : code(env),
     code(defaultText),
     cell(text),
   ];

@@ -9,7 +9,12 @@ import { fileURLToPath } from 'node:url';
 import { Argument, Command, CommanderError, Help, InvalidArgumentError, Option } from 'commander';
 import type { Shell } from './commands/shell.ts';
 import { OPTION_GROUPS, OPTIONS, type OptionKey } from './config/options.ts';
-import { OPTION_KEYS, type ResolvedSettings, resolveSettings } from './config/settings.ts';
+import {
+  OPTION_KEYS,
+  type ResolvedSettings,
+  resolveSettings,
+  settingsWarnings,
+} from './config/settings.ts';
 import { codeOf, EXIT, type ExitCode, messageOf, VendavalError } from './lib/errors.ts';
 import { parseDurationMs } from './lib/units.ts';
 import { LOAD_FORMATS } from './load/load-protocol.ts';
@@ -44,7 +49,9 @@ function withCommonFlags(
       text: string;
       env: string;
       defaultText: string;
+      hasNoFlag?: true;
     } = OPTIONS[key];
+    if (spec.hasNoFlag) continue;
     const flags = spec.argument ? `${spec.flag} <${spec.argument}>` : spec.flag;
     const shown = spec.defaultText === '' ? '' : `, default ${spec.defaultText}`;
     const option = new Option(flags, `${spec.text} (${spec.env}${shown})`);
@@ -66,7 +73,8 @@ function ownFirst(this: Help, ...given: Parameters<Help['groupItems']>) {
   return new Map(groups.sort((a, b) => isOwn(a) - isOwn(b))) as never;
 }
 
-const KAFKA_KEYS: OptionKey[] = ['brokers', 'topic', 'json'];
+const SECURITY_KEYS = OPTION_KEYS.filter((key) => key.startsWith('kafka'));
+const KAFKA_KEYS: OptionKey[] = ['brokers', ...SECURITY_KEYS, 'topic', 'json'];
 const STORE_KEYS: OptionKey[] = [
   ...KAFKA_KEYS,
   'deadLetterTopic',
@@ -115,7 +123,10 @@ let exitCode: ExitCode = EXIT.done;
 function action(body: Action) {
   return async function run(this: Command): Promise<void> {
     const resolved = resolve(this);
-    const { makeShell } = await import('./commands/shell.ts');
+    const { makeShell, printWarning } = await import('./commands/shell.ts');
+    for (const warning of settingsWarnings(resolved.settings)) {
+      printWarning(warning, process.stderr, isJsonForErrors());
+    }
     exitCode = (await body(resolved, makeShell(resolved.settings.json), this.opts())) ?? EXIT.done;
   };
 }
@@ -437,15 +448,18 @@ function oneOf<T extends string>(names: readonly T[]): (name: string) => T {
   };
 }
 
-function isJsonAsked(): boolean {
+function isJsonForErrors(): boolean {
   const variable = process.env[OPTIONS.json.env] ?? '';
-  return process.argv.includes(OPTIONS.json.flag) || /^(true|1|yes)$/i.test(variable);
+  const isAsked = process.argv.includes(OPTIONS.json.flag) || /^(true|1|yes)$/i.test(variable);
+  return isAsked && !process.stderr.isTTY;
 }
 
 /** What commander says, as errors are told here; null when it has shown the help instead. */
 function usageError({ code, message }: CommanderError): VendavalError | null {
   if (code === 'commander.help') return null;
-  const [what, ...rest] = message.replace(/^error: /, '').split('\n');
+  // Somebody may have tried to give a password as a flag.
+  const shown = message.replace(/^(error: unknown option '[^'=]+)=[^']*/, '$1=***');
+  const [what, ...rest] = shown.replace(/^error: /, '').split('\n');
   const meant = rest.join(' ').replace(/^\(|\)$/g, '');
   const isWordBehindFlags =
     code === 'commander.excessArguments' && process.argv[2]?.startsWith('-');
@@ -487,7 +501,7 @@ async function main(): Promise<void> {
       return;
     }
     const { printError } = await import('./commands/shell.ts');
-    printError(failure, process.stderr, !process.stderr.isTTY && isJsonAsked());
+    printError(failure, process.stderr, isJsonForErrors());
     process.exitCode = failure instanceof VendavalError ? failure.exitCode : EXIT.failed;
   }
 }

@@ -118,6 +118,8 @@ async function startParts(
     }
     const demo: Settings = {
       ...settings,
+      // The embedded broker asks for nothing, whatever the variables say of another.
+      ...(hasBroker ? {} : { kafkaTls: false, kafkaSasl: '' as const }),
       ...{ brokers, topic, deadLetterTopic, mongo, database, windowMs, watermarkDelayMs },
     };
     if (hasDatabase && !hasBroker && origins.database === 'default') await dropDemo(demo);

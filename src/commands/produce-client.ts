@@ -4,7 +4,8 @@
  */
 import rdkafka from 'node-rdkafka';
 import type { KafkaAccess } from '../kafka/access.ts';
-import { clientConfig } from '../kafka/client-config.ts';
+import { clientConfig, supplyToken } from '../kafka/client-config.ts';
+import { existingTopic } from '../kafka/metadata.ts';
 import { EXIT, messageOf, VendavalError } from '../lib/errors.ts';
 import { encodeSale } from '../sale/flatbuffers/encode.ts';
 import type { Outgoing } from './sale-generator.ts';
@@ -62,17 +63,23 @@ export function openProducer(options: ProduceTarget): rdkafka.Producer {
   const settings = Object.entries(config);
   const ofTopic = settings.filter(([name]) => TOPIC_SETTINGS.has(name));
   const others = settings.filter(([name]) => !TOPIC_SETTINGS.has(name));
+  let producer: rdkafka.Producer;
   try {
-    return new rdkafka.Producer(Object.fromEntries(others), Object.fromEntries(ofTopic));
+    producer = new rdkafka.Producer(Object.fromEntries(others), Object.fromEntries(ofTopic));
   } catch (error) {
     throw configError(error);
   }
+  supplyToken(producer, options.access);
+  return producer;
 }
 
 /** The topic must be there: as a producer, asking for it by name might create it. */
 export async function connect(producer: rdkafka.Producer, options: ProduceTarget): Promise<void> {
-  const { topic, partition } = options;
-  const { brokers } = options.access;
+  const { access, topic, partition } = options;
+  const { brokers } = access;
+  // librdkafka tries a wrong password or certificate for as long as a broker that is away, and does
+  // not say what was wrong; our own question does, at once.
+  if (access.security) await existingTopic(access, topic);
   let metadata: rdkafka.Metadata;
   try {
     metadata = await new Promise((resolve, reject) => {

@@ -51,12 +51,18 @@ export function printError(error: unknown, err: NodeJS.WriteStream, json: boolea
   if (!isKnown && error instanceof Error) err.write(`${pc.dim(maskText(error.stack ?? ''))}\n`);
 }
 
+/** Something that works, and should not be so. */
+export function printWarning(message: string, err: NodeJS.WriteStream, json: boolean): void {
+  const line = { level: 'warn', code: 'insecure', message };
+  err.write(json ? `${JSON.stringify(line)}\n` : `${pc.yellow('warning:')} ${message}\n`);
+}
+
 const LEVEL_COLOUR = { info: pc.green, warn: pc.yellow, error: pc.red } as const;
 /** The same trouble is told once in this time; a broken link repeats itself many times a second. */
 const REPEAT_MS = 5000;
 
 /** Fields that hold a secret, by every name that an option has; whatever is logged, not they. */
-const SECRET_FIELDS = OPTION_KEYS.filter((key) => (OPTIONS[key] as { secret?: boolean }).secret)
+const SECRET_FIELDS = OPTION_KEYS.filter((key) => 'secret' in OPTIONS[key])
   .flatMap((key) => [key, OPTIONS[key].env, OPTIONS[key].flag.slice(2)])
   .concat('url', 'password');
 

@@ -14,8 +14,13 @@ export interface OptionSpec<T> {
   /** Reads a text; throws an Error that says what is accepted. */
   readonly parse: (text: string) => T;
   readonly format: (value: T) => string;
-  /** Whether the value can hold a secret that must be masked wherever it is shown. */
-  readonly secret?: boolean;
+  /**
+   * Present when the value is a secret, or a URL that can hold one: masked wherever it is shown, and
+   * read from a file where the variable's name with _FILE names one.
+   */
+  readonly secret?: 'whole' | 'url';
+  /** No flag is taken: a command line is seen by everybody on the machine. */
+  readonly hasNoFlag?: true;
 }
 
 function text(pattern: RegExp, accepted: string): (value: string) => string {
@@ -115,6 +120,17 @@ function flagValue(value: string): boolean {
   throw new Error('expected true or false');
 }
 
+export const SASL_MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512', 'OAUTHBEARER'] as const;
+export type SaslMechanism = (typeof SASL_MECHANISMS)[number];
+
+function saslMechanism(value: string): SaslMechanism | '' {
+  const known = SASL_MECHANISMS.find((name) => name === value.trim().toUpperCase());
+  if (known === undefined && value !== '') {
+    throw new Error(`expected one of ${SASL_MECHANISMS.join(', ')}`);
+  }
+  return known ?? '';
+}
+
 const KAFKA_NAME = text(
   /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/,
   'letters, digits, ".", "_" and "-", at most 249 of them',
@@ -171,6 +187,88 @@ export const OPTIONS = {
     parse: text(/^[^\s]{0,100}$/, 'a name without spaces'),
     format: same,
   }),
+  kafkaTls: option({
+    flag: '--kafka-tls',
+    env: 'KAFKA_TLS',
+    defaultText: 'false',
+    text: 'speak TLS with the brokers',
+    parse: flagValue,
+    format: String,
+  }),
+  kafkaCa: option({
+    flag: '--kafka-ca',
+    argument: 'file',
+    env: 'KAFKA_CA',
+    defaultText: '',
+    text: "certificates (PEM) of the authorities that the brokers' are of; the usual ones if empty",
+    parse: same,
+    format: same,
+  }),
+  kafkaCert: option({
+    flag: '--kafka-cert',
+    argument: 'file',
+    env: 'KAFKA_CERT',
+    defaultText: '',
+    text: "this side's own certificate (PEM), where the brokers want one",
+    parse: same,
+    format: same,
+  }),
+  kafkaKey: option({
+    flag: '--kafka-key',
+    argument: 'file',
+    env: 'KAFKA_KEY',
+    defaultText: '',
+    text: 'the key (PEM) of that certificate',
+    parse: same,
+    format: same,
+  }),
+  kafkaKeyPassword: option({
+    flag: '--kafka-key-password',
+    hasNoFlag: true,
+    env: 'KAFKA_KEY_PASSWORD',
+    defaultText: '',
+    text: 'password of that key, if it is encrypted',
+    parse: same,
+    format: same,
+    secret: 'whole',
+  }),
+  kafkaSasl: option<SaslMechanism | ''>({
+    flag: '--kafka-sasl',
+    argument: 'mechanism',
+    env: 'KAFKA_SASL_MECHANISM',
+    defaultText: '',
+    text: `how to sign in to the brokers: ${SASL_MECHANISMS.join(', ')}; not at all if empty`,
+    parse: saslMechanism,
+    format: same,
+  }),
+  kafkaUser: option({
+    flag: '--kafka-user',
+    argument: 'name',
+    env: 'KAFKA_USER',
+    defaultText: '',
+    text: 'user of PLAIN and SCRAM',
+    parse: same,
+    format: same,
+  }),
+  kafkaPassword: option({
+    flag: '--kafka-password',
+    hasNoFlag: true,
+    env: 'KAFKA_PASSWORD',
+    defaultText: '',
+    text: 'password of PLAIN and SCRAM',
+    parse: same,
+    format: same,
+    secret: 'whole',
+  }),
+  kafkaTokenFile: option({
+    flag: '--kafka-token-file',
+    argument: 'file',
+    env: 'KAFKA_TOKEN_FILE',
+    defaultText: '',
+    text: 'file with the token of OAUTHBEARER, read again for each connection',
+    parse: same,
+    format: same,
+  }),
   mongo: option({
     flag: '--mongo',
     argument: 'url',
@@ -179,7 +277,7 @@ export const OPTIONS = {
     text: 'MongoDB to write to',
     parse: mongoUrl,
     format: same,
-    secret: true,
+    secret: 'url',
   }),
   database: option({
     flag: '--database',
@@ -304,6 +402,8 @@ export const OPTIONS = {
 
 export type OptionKey = keyof typeof OPTIONS;
 
+const KAFKA_SECURITY = 'Kafka, TLS and sign-in (passwords by variable only):';
+
 /** Under which heading of a command's help each stands. */
 export const OPTION_GROUPS: Readonly<Record<OptionKey, string>> = {
   brokers: 'Kafka:',
@@ -311,6 +411,15 @@ export const OPTION_GROUPS: Readonly<Record<OptionKey, string>> = {
   deadLetterTopic: 'Kafka:',
   group: 'Kafka:',
   rack: 'Kafka:',
+  kafkaTls: KAFKA_SECURITY,
+  kafkaCa: KAFKA_SECURITY,
+  kafkaCert: KAFKA_SECURITY,
+  kafkaKey: KAFKA_SECURITY,
+  kafkaKeyPassword: KAFKA_SECURITY,
+  kafkaSasl: KAFKA_SECURITY,
+  kafkaUser: KAFKA_SECURITY,
+  kafkaPassword: KAFKA_SECURITY,
+  kafkaTokenFile: KAFKA_SECURITY,
   mongo: 'MongoDB:',
   database: 'MongoDB:',
   collection: 'MongoDB:',

@@ -16,8 +16,6 @@ import type { Cluster } from './cluster-check.ts';
 import { type Looked, READ } from './examination.ts';
 import type { LogEnds } from './topic-checks.ts';
 
-const GROUP_FORBIDDEN = 30;
-
 export async function lookAtGroup(
   { brokers, group, topic }: Settings,
   cluster: Cluster,
@@ -63,7 +61,7 @@ function noneYet(group: string): Looked<never> {
 }
 
 function refused(group: string, error: number, brokers: string): Looked<never> {
-  const isForbidden = error === GROUP_FORBIDDEN;
+  const isForbidden = error === KAFKA_ERROR.groupAuthorizationFailed;
   return {
     verdict: 'fail',
     found: `"${group}": ${isForbidden ? 'this user may not join it' : kafkaErrorName(error)}`,

@@ -1,11 +1,12 @@
 /**
- * One TCP connection to a broker: frames in, frames out. The socket reads into one reused buffer
+ * One connection to a broker, by TCP or through TLS: frames in, frames out. The socket reads into one reused buffer
  * (`onread`), and each response's bytes are copied once, into memory that the receiver chooses
  * when its size is known; 'data' events would cost a third of the rate. Holds no queue: callers
  * send one request at a time and match answers themselves.
  */
-import { connect, type Socket } from 'node:net';
-import { codeOf, messageOf, VendavalError } from '../lib/errors.ts';
+import { connect, type Socket, type TcpSocketConnectOpts } from 'node:net';
+import type { VendavalError } from '../lib/errors.ts';
+import { connectionError } from './connection-error.ts';
 
 /** A response larger than this is refused: brokers accept no batch of more than 100 MiB. */
 export const RESPONSE_BYTES_MAX = 128 * 1024 * 1024;
@@ -20,6 +21,29 @@ export interface SocketTimeouts {
 
 export const DEFAULT_TIMEOUTS: SocketTimeouts = { connectMs: 5000, silenceMs: 15_000 };
 
+export interface Place {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** How a socket is made, and which event says that it can be written to. */
+export interface Dialer {
+  readonly ready: 'connect' | 'secureConnect';
+  dial(options: TcpSocketConnectOpts & { readonly host: string }): Socket;
+}
+
+const TCP: Dialer = { ready: 'connect', dial: connect };
+
+export interface SocketOptions {
+  /** Whether megabytes are to be read, as by Fetch. */
+  readonly bulk?: boolean;
+  readonly timeouts?: SocketTimeouts;
+  /** Plain TCP unless TLS's is given. */
+  readonly dialer?: Dialer | undefined;
+  /** Called when something has been found to listen there, before hands are shaken. */
+  readonly onConnected?: () => void;
+}
+
 export interface ResponseReceiver {
   /** Memory for a response of `size` bytes without its length prefix; at least that long. */
   allocate(size: number): Buffer;
@@ -29,31 +53,10 @@ export interface ResponseReceiver {
   closed(error: VendavalError): void;
 }
 
-export function connectionError(host: string, port: number, cause: unknown): VendavalError {
-  if (cause instanceof VendavalError) return cause;
-  const code = codeOf(cause);
-  const where = `${host}:${port}`;
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
-    return new VendavalError(`the broker's host name "${host}" cannot be resolved`, {
-      code: 'E_BROKER_HOST',
-      retryable: true,
-      cause,
-      hint:
-        `The broker tells clients to use ${where} (its advertised.listeners). Set that to a name ` +
-        `this machine knows, or add the name to the hosts file: 127.0.0.1 ${host}`,
-    });
-  }
-  return new VendavalError(`no connection to the broker at ${where}: ${messageOf(cause)}`, {
-    code: 'E_BROKER_UNREACHABLE',
-    retryable: true,
-    cause,
-    hint: `Check that Kafka runs, that it listens on ${where}, and that no firewall is between.`,
-  });
-}
-
 export class BrokerSocket {
-  readonly host: string;
-  readonly port: number;
+  /** host:port */
+  readonly where: string;
+  readonly #place: Place;
   readonly #socket: Socket;
   readonly #timeouts: SocketTimeouts;
   #receiver: ResponseReceiver | null = null;
@@ -65,12 +68,13 @@ export class BrokerSocket {
   #awaiting = 0;
   #closed: VendavalError | null = null;
 
-  private constructor(host: string, port: number, bulk: boolean, timeouts: SocketTimeouts) {
-    this.host = host;
-    this.port = port;
+  private constructor(place: Place, bulk: boolean, timeouts: SocketTimeouts, dialer: Dialer) {
+    const { host, port } = place;
+    this.#place = place;
+    this.where = `${host}:${port}`;
     this.#timeouts = timeouts;
     const buffer = Buffer.allocUnsafeSlow(bulk ? READ_BUFFER_BYTES : CONTROL_READ_BUFFER_BYTES);
-    this.#socket = connect({
+    this.#socket = dialer.dial({
       host,
       port,
       noDelay: true,
@@ -86,15 +90,10 @@ export class BrokerSocket {
     this.#socket.on('close', () => this.#close(connectionError(host, port, new Error('closed'))));
   }
 
-  /** @param bulk whether megabytes are to be read, as by Fetch */
-  static open(
-    host: string,
-    port: number,
-    bulk: boolean,
-    timeouts = DEFAULT_TIMEOUTS,
-  ): Promise<BrokerSocket> {
+  static open(place: Place, options: SocketOptions = {}): Promise<BrokerSocket> {
+    const { bulk = false, timeouts = DEFAULT_TIMEOUTS, dialer = TCP, onConnected } = options;
     return new Promise((resolve, reject) => {
-      const broker = new BrokerSocket(host, port, bulk, timeouts);
+      const broker = new BrokerSocket(place, bulk, timeouts, dialer);
       const timer = setTimeout(
         () => broker.destroy(new Error(`no answer in ${timeouts.connectMs} ms`)),
         timeouts.connectMs,
@@ -107,7 +106,8 @@ export class BrokerSocket {
           reject(error);
         },
       };
-      broker.#socket.once('connect', () => {
+      if (onConnected) broker.#socket.once('connect', onConnected);
+      broker.#socket.once(dialer.ready, () => {
         clearTimeout(timer);
         broker.#socket.setTimeout(timeouts.silenceMs, () => broker.#silent());
         resolve(broker);
@@ -138,9 +138,27 @@ export class BrokerSocket {
     });
   }
 
+  /**
+   * What must be over before the connection is of use. A server that gives a byte now and then is
+   * never silent; it may do so only for so long. When it fails, the connection is closed.
+   */
+  async ready<T>(work: () => Promise<T>): Promise<T> {
+    const limitMs = this.#timeouts.connectMs + this.#timeouts.silenceMs;
+    const timer = setTimeout(() => this.destroy(new Error(`not ready in ${limitMs} ms`)), limitMs);
+    try {
+      return await work();
+    } catch (error) {
+      this.destroy();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   destroy(cause?: unknown): void {
     this.#socket.destroy();
-    this.#close(connectionError(this.host, this.port, cause ?? new Error('closed by this side')));
+    const { host, port } = this.#place;
+    this.#close(connectionError(host, port, cause ?? new Error('closed by this side')));
   }
 
   #silent(): void {

@@ -1,12 +1,19 @@
 /** What every librdkafka client of ours is told, from the access; one place for both sides. */
-
-import type { KafkaAccess } from './access.ts';
+import type { EventEmitter } from 'node:events';
+import { rootCertificates } from 'node:tls';
+import Kafka from 'node-rdkafka';
+import { VendavalError } from '../lib/errors.ts';
+import type { KafkaAccess, KafkaSecurity, SaslLogin } from './access.ts';
 import { DEFAULT_TIMEOUTS } from './broker-socket.ts';
+import { readTlsFiles } from './security/tls-files.ts';
+import { readToken } from './security/token-file.ts';
 
-export function clientConfig(access: KafkaAccess): Record<string, unknown> {
+const TOKEN_LOOK_MS = 5000;
+
+export function clientConfig({ brokers, security }: KafkaAccess): Record<string, unknown> {
   return {
     'client.id': 'vendaval',
-    'metadata.broker.list': access.brokers,
+    'metadata.broker.list': brokers,
     'socket.keepalive.enable': true,
     'socket.connection.setup.timeout.ms': 5000,
     // A connection whose other end has gone without a word; 60 s would hold a checkpoint as long.
@@ -16,5 +23,83 @@ export function clientConfig(access: KafkaAccess): Record<string, unknown> {
     // New partitions must be seen well within the watermark delay.
     'topic.metadata.refresh.interval.ms': 5000,
     'log.connection.close': false,
+    ...(security ? securityConfig(security) : {}),
   };
+}
+
+function securityConfig({ tls, sasl }: KafkaSecurity): Record<string, unknown> {
+  const config: Record<string, unknown> = {
+    'security.protocol': `${sasl ? 'sasl_' : ''}${tls ? 'ssl' : 'plaintext'}`,
+  };
+  if (tls) {
+    needs('ssl');
+    // Its own complaints say neither which file nor what to do.
+    readTlsFiles(tls);
+    // Those that Node trusts, so that both clients trust the same.
+    if (tls.ca === '') config['ssl.ca.pem'] = rootCertificates.join('\n');
+    else config['ssl.ca.location'] = tls.ca;
+    if (tls.cert !== '') {
+      config['ssl.certificate.location'] = tls.cert;
+      config['ssl.key.location'] = tls.key;
+    }
+    if (tls.keyPassword !== '') config['ssl.key.password'] = tls.keyPassword;
+  }
+  if (sasl) {
+    needs(FEATURE_OF[sasl.mechanism]);
+    config['sasl.mechanisms'] = sasl.mechanism;
+    if (sasl.mechanism !== 'OAUTHBEARER') {
+      config['sasl.username'] = sasl.user;
+      config['sasl.password'] = sasl.password;
+    }
+  }
+  return config;
+}
+
+const FEATURE_OF: Record<SaslLogin['mechanism'], string> = {
+  PLAIN: 'sasl_plain',
+  'SCRAM-SHA-256': 'sasl_scram',
+  'SCRAM-SHA-512': 'sasl_scram',
+  OAUTHBEARER: 'sasl_oauthbearer',
+};
+
+function needs(feature: string): void {
+  if (Kafka.features.includes(feature)) return;
+  throw new VendavalError(`the Kafka client was compiled without "${feature}" on this machine`, {
+    code: 'E_KAFKA_LIBRARY',
+    hint:
+      "TLS and SCRAM take OpenSSL's headers as it is compiled: install libssl-dev (Fedora: " +
+      'openssl-devel, Alpine: openssl-dev), then npm rebuild node-rdkafka.',
+  });
+}
+
+/** For an admin client, which takes it at its making; undefined where there is none. */
+export function firstToken({ security }: KafkaAccess): string | undefined {
+  const login = security?.sasl;
+  return login?.mechanism === 'OAUTHBEARER' ? readToken(login.tokenFile) : undefined;
+}
+
+interface TokenTaker extends EventEmitter {
+  setOauthBearerToken(token: string): unknown;
+}
+
+/** Gives a client the token of OAUTHBEARER, and each new one, until it is disconnected. */
+export function supplyToken(client: TokenTaker, { security }: KafkaAccess): void {
+  const login = security?.sasl;
+  if (login?.mechanism !== 'OAUTHBEARER') return;
+  let given = '';
+  const look = () => {
+    const token = readToken(login.tokenFile);
+    if (token === given) return;
+    client.setOauthBearerToken(token);
+    given = token;
+  };
+  look();
+  const timer = setInterval(() => {
+    try {
+      look();
+    } catch (error) {
+      client.emit('event.error', error);
+    }
+  }, TOKEN_LOOK_MS).unref();
+  client.once('disconnected', () => clearInterval(timer));
 }

@@ -12,7 +12,7 @@ import { failPoint } from '../lib/fail-point.ts';
 import { REASONS } from '../sale/reasons.ts';
 import { type RejectedRecord, WHOLE_RECORD } from '../state/reject-log.ts';
 import type { KafkaAccess } from './access.ts';
-import { clientConfig } from './client-config.ts';
+import { clientConfig, supplyToken } from './client-config.ts';
 import { letterHeaders } from './record-headers.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -94,6 +94,7 @@ export class DeadLetterProducer {
       // Settings of a topic are heeded here only.
       { acks: -1, 'message.timeout.ms': DELIVERY_TIMEOUT_MS } as Kafka.ProducerTopicConfig,
     );
+    supplyToken(this.#producer, access);
     this.#producer.on('event.error', (error) => onTrouble('E_KAFKA_CLIENT', error.message));
     this.#producer.on('delivery-report', (error, report) =>
       this.#delivered(error, report.opaque as Sending),

@@ -9,7 +9,7 @@ import { CommitPermit } from '../lib/commit-permit.ts';
 import { messageOf, VendavalError } from '../lib/errors.ts';
 import { failPoint } from '../lib/fail-point.ts';
 import type { KafkaAccess } from './access.ts';
-import { clientConfig } from './client-config.ts';
+import { clientConfig, supplyToken } from './client-config.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const LEAVE_TIMEOUT_MS = 10_000;
@@ -69,6 +69,7 @@ export class GroupMember {
       } as unknown as Kafka.ConsumerGlobalConfig,
       {},
     );
+    supplyToken(this.#consumer, access);
     this.#consumer.setDefaultConsumeTimeout(POLL_WAIT_MS);
     this.#consumer.setDefaultConsumeLoopTimeoutDelay(POLL_PAUSE_MS);
     this.#consumer.on('event.error', (error) => {

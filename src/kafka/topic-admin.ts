@@ -2,7 +2,7 @@
 import Kafka from 'node-rdkafka';
 import { VendavalError } from '../lib/errors.ts';
 import type { KafkaAccess } from './access.ts';
-import { clientConfig } from './client-config.ts';
+import { clientConfig, firstToken } from './client-config.ts';
 
 const ADMIN_TIMEOUT_MS = 10_000;
 
@@ -25,7 +25,10 @@ export interface TopicSpec {
 
 /** @returns 'created', or 'exists' when it was there already (with whatever shape it has) */
 export function createTopic(access: KafkaAccess, spec: TopicSpec): Promise<'created' | 'exists'> {
-  const admin = Kafka.AdminClient.create(clientConfig(access) as Kafka.GlobalConfig);
+  const admin = Kafka.AdminClient.create(
+    clientConfig(access) as Kafka.GlobalConfig,
+    firstToken(access),
+  );
   return new Promise<'created' | 'exists'>((resolve, reject) => {
     admin.createTopic(
       {

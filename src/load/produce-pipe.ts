@@ -8,7 +8,8 @@
  * What is unacknowledged at the end is unknown: it may be in the log or not.
  */
 import type { KafkaAccess } from '../kafka/access.ts';
-import { BrokerSocket } from '../kafka/broker-socket.ts';
+import { openBroker } from '../kafka/broker-connection.ts';
+import type { BrokerSocket } from '../kafka/broker-socket.ts';
 import { existingTopic } from '../kafka/metadata.ts';
 import { malformedResponse } from '../kafka/protocol/bytes.ts';
 import { KAFKA_ERROR } from '../kafka/protocol/error-codes.ts';
@@ -23,7 +24,7 @@ import {
 } from '../kafka/protocol/produce.ts';
 import { type ProducerNumbers, SEQUENCE_LIMIT } from '../kafka/record-batch-writer.ts';
 import { Backoff } from '../lib/backoff.ts';
-import { sleep, steadyEpochMs } from '../lib/clock.ts';
+import { sleep, steadyEpochMs, systemClock } from '../lib/clock.ts';
 import type { VendavalError } from '../lib/errors.ts';
 import type { BatchSlot } from './batch-slot.ts';
 import {
@@ -76,6 +77,8 @@ export class ProducePipe {
   #producer: ProducerNumbers | null = null;
   #sequence = 0;
   #socket: BrokerSocket | null = null;
+  /** When the broker ends the connection unless that is done first, on the monotonic clock. */
+  #endsAtMs = Number.POSITIVE_INFINITY;
   #correlationId = 0;
   /** Since when nothing works; null while it does. */
   #troubleSinceMs: number | null = null;
@@ -110,7 +113,7 @@ export class ProducePipe {
     return this.#queue;
   }
 
-  /** Connects for the first time; resolves when it has, or has failed for good. */
+  /** Connects; resolves when it has, or has failed for good. */
   async open(): Promise<void> {
     try {
       await this.#connect();
@@ -153,7 +156,7 @@ export class ProducePipe {
     const leaderId = metadata.partitions.find((p) => p.partition === partition)?.leaderId ?? -1;
     const leader = metadata.brokers.get(leaderId);
     if (!leader) throw noLeader(this.#where);
-    const socket = await BrokerSocket.open(leader.host, leader.port, false);
+    const { socket, endsAtMs } = await openBroker(leader, access.security);
     try {
       this.#producer ??= await this.#newProducer(socket);
       await this.#findInLog(socket);
@@ -163,6 +166,7 @@ export class ProducePipe {
     }
     if (this.#ended.signal.aborted) return socket.destroy();
     this.#socket = socket;
+    this.#endsAtMs = endsAtMs;
     socket.receive({
       allocate: (size) => Buffer.allocUnsafeSlow(size),
       response: (bytes, size) => this.#answered(bytes, size),
@@ -223,6 +227,10 @@ export class ProducePipe {
     this.#troubleSinceMs = null;
     this.#backoff.reset();
     this.#accept(slot, answer.baseOffset);
+    if (systemClock.monotonicMs() < this.#endsAtMs) return;
+    // What is in flight is found in the log, or sent again.
+    this.#disconnect();
+    void this.open();
   }
 
   /** The batch is in the log at this offset (-1: it is not said where), and all before it are. */

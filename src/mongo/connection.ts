@@ -12,6 +12,7 @@ import {
   MongoServerSelectionError,
   ReadConcern,
 } from 'mongodb';
+import { isCertificateCode } from '../lib/certificate-codes.ts';
 import { codeOf, EXIT, messageOf, VendavalError } from '../lib/errors.ts';
 
 const CONNECT_TIMEOUT_MS = 5000;
@@ -26,9 +27,6 @@ export const MAJORITY = {
 
 const UNAUTHORIZED = 13;
 const AUTHENTICATION_FAILED = 18;
-
-const CERTIFICATE_CODE =
-  /^(CERT_|ERR_TLS_CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(GET_ISSUER|VERIFY)_|INVALID_CA$)/;
 
 export interface MongoConnection {
   readonly client: MongoClient;
@@ -140,7 +138,7 @@ export function mongoError(error: unknown, url: string): VendavalError {
 /** What this side did not like about the server's certificate; OpenSSL's and Node's own codes. */
 function certificateRefusal(error: unknown): string | null {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if (CERTIFICATE_CODE.test(codeOf(cause))) return cause.message;
+    if (isCertificateCode(codeOf(cause))) return cause.message;
   }
   return null;
 }

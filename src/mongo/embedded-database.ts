@@ -48,6 +48,10 @@ export interface EmbeddedDatabaseOptions {
   readonly port?: number | undefined;
   /** Asks for this user's password; without it nobody is asked. */
   readonly auth?: { readonly username: string; readonly password: string } | undefined;
+  /** Speaks TLS with this certificate; `caFile` is for the URL. */
+  readonly tls?:
+    | { readonly certFile: string; readonly keyFile: string; readonly caFile: string }
+    | undefined;
   /** Each commit reaches the disk before it is acknowledged; needed to survive a kill. */
   readonly syncOnCommit?: boolean | undefined;
   /** Shows itself as one server without replicas; a replica set of one by default. */
@@ -79,6 +83,7 @@ interface Launch {
   readonly syncOnCommit: boolean;
   readonly standalone: boolean;
   readonly auth: EmbeddedDatabaseOptions['auth'];
+  readonly tls: EmbeddedDatabaseOptions['tls'];
   readonly env: NodeJS.ProcessEnv;
 }
 
@@ -94,6 +99,8 @@ function launchArgs(launch: Launch, port: number, requireAuth: boolean): string[
   if (launch.syncOnCommit) args.push('--sync-on-commit');
   if (launch.standalone) args.push('--standalone');
   if (requireAuth) args.push('--auth');
+  const { tls } = launch;
+  if (tls) args.push('--tls-cert-file', tls.certFile, '--tls-key-file', tls.keyFile);
   return args;
 }
 
@@ -123,10 +130,11 @@ async function launchServer(launch: Launch, requireAuth: boolean): Promise<Runni
   }
 }
 
-function urlOf(port: number, auth: EmbeddedDatabaseOptions['auth']): string {
-  if (!auth) return `mongodb://127.0.0.1:${port}/?directConnection=true`;
+function urlOf(port: number, { auth, tls }: Pick<EmbeddedDatabaseOptions, 'auth' | 'tls'>): string {
+  const secure = tls ? `&tls=true&tlsCAFile=${encodeURIComponent(tls.caFile)}` : '';
+  if (!auth) return `mongodb://127.0.0.1:${port}/?directConnection=true${secure}`;
   const user = `${encodeURIComponent(auth.username)}:${encodeURIComponent(auth.password)}`;
-  return `mongodb://${user}@127.0.0.1:${port}/?authSource=admin&directConnection=true`;
+  return `mongodb://${user}@127.0.0.1:${port}/?authSource=admin&directConnection=true${secure}`;
 }
 
 /** Does something with a short-lived connection; what goes wrong is told with the server's log. */
@@ -155,8 +163,8 @@ async function withClient(
 /** Users are made while nobody is asked for a password; the server is then started anew. */
 async function createUser(launch: Launch): Promise<void> {
   const { username, password } = launch.auth!;
-  const running = await launchServer({ ...launch, syncOnCommit: true }, false);
-  await withClient(running, urlOf(running.port, undefined), 'refused the user', async (client) => {
+  const running = await launchServer({ ...launch, syncOnCommit: true, tls: undefined }, false);
+  await withClient(running, urlOf(running.port, {}), 'refused the user', async (client) => {
     const admin = client.db('admin');
     try {
       await admin.command({ createUser: username, pwd: password, roles: ['root'] });
@@ -178,15 +186,15 @@ export async function startEmbeddedDatabase(
   options.onStep?.('Starting the embedded database');
   const temporary = options.storagePath === undefined;
   const storage = options.storagePath ?? (await mkdtemp(join(tmpdir(), 'vendaval-database-')));
-  const { port, auth } = options;
+  const { port, auth, tls } = options;
   const { syncOnCommit = false, standalone = false } = options;
   const data = { python, storage, temporary, port, env };
-  const launch: Launch = { ...data, syncOnCommit, standalone, auth };
+  const launch: Launch = { ...data, syncOnCommit, standalone, auth, tls };
   try {
     await mkdir(storage, { recursive: true });
     if (auth) await createUser(launch);
     const running = await launchServer(launch, auth !== undefined);
-    const url = urlOf(running.port, auth);
+    const url = urlOf(running.port, { auth, tls });
     await withClient(running, url, 'did not answer', (client) =>
       client.db('admin').command({ ping: 1 }),
     );

@@ -4,7 +4,7 @@
  */
 import Kafka from 'node-rdkafka';
 import type { KafkaAccess } from '../kafka/access.ts';
-import { clientConfig } from '../kafka/client-config.ts';
+import { clientConfig, supplyToken } from '../kafka/client-config.ts';
 import { VendavalError } from '../lib/errors.ts';
 import type { LogRecord } from './dead-letter.ts';
 
@@ -40,6 +40,7 @@ export function openConsumer(access: KafkaAccess): Promise<Kafka.KafkaConsumer> 
     } as Kafka.ConsumerGlobalConfig,
     { 'auto.offset.reset': 'error' },
   );
+  supplyToken(consumer, access);
   return new Promise((resolve, reject) => {
     consumer.connect({ timeout: CONNECT_TIMEOUT_MS }, (error) => {
       if (!error) return resolve(consumer);

@@ -4,15 +4,15 @@
  * arrive while this one is scanned. Knows nothing of records.
  */
 import type { KafkaSecurity } from '../kafka/access.ts';
-import { BrokerSocket, type ResponseReceiver } from '../kafka/broker-socket.ts';
+import { type BrokerConnection, openBroker } from '../kafka/broker-connection.ts';
+import type { BrokerSocket, ResponseReceiver } from '../kafka/broker-socket.ts';
 import {
-  decodeApiVersions,
   decodeFetch,
-  encodeApiVersions,
   type FetchRequest,
   type FetchResponse,
   type FetchTarget,
   prepareFetch,
+  usableVersions,
 } from '../kafka/protocol/requests.ts';
 import type { VendavalError } from '../lib/errors.ts';
 import type { BrokerPlace } from './lease-protocol.ts';
@@ -40,6 +40,8 @@ export interface FetchHandler {
 
 /** What a lease asks of its connection. */
 export interface LeaseSession {
+  /** When the broker ends it unless that is done first, on the monotonic clock. */
+  readonly endsAtMs: number;
   /**
    * Asks for what comes at `offset`. One at a time: only after the last answer came.
    *
@@ -58,6 +60,7 @@ export type OpenSession = (
 ) => Promise<LeaseSession>;
 
 export class FetchSession implements ResponseReceiver, LeaseSession {
+  readonly endsAtMs: number;
   readonly #socket: BrokerSocket;
   readonly #request: FetchRequest;
   readonly #buffers: readonly [ResponseBuffer, ResponseBuffer];
@@ -68,7 +71,7 @@ export class FetchSession implements ResponseReceiver, LeaseSession {
   #isClosed = false;
 
   private constructor(
-    socket: BrokerSocket,
+    { socket, endsAtMs }: BrokerConnection,
     request: FetchRequest,
     buffers: readonly [ResponseBuffer, ResponseBuffer],
     usualBytes: number,
@@ -76,6 +79,7 @@ export class FetchSession implements ResponseReceiver, LeaseSession {
   ) {
     this.#usualBytes = usualBytes;
     this.#socket = socket;
+    this.endsAtMs = endsAtMs;
     this.#request = request;
     this.#buffers = buffers;
     this.#handler = handler;
@@ -91,19 +95,19 @@ export class FetchSession implements ResponseReceiver, LeaseSession {
    * @param usualBytes what they go back to after that
    */
   static async #open(
-    _security: KafkaSecurity | null,
+    security: KafkaSecurity | null,
     place: BrokerPlace,
     target: FetchTarget,
     buffers: readonly [ResponseBuffer, ResponseBuffer],
     usualBytes: number,
     handler: FetchHandler,
   ): Promise<FetchSession> {
-    const socket = await BrokerSocket.open(place.host, place.port, true);
+    const connection = await openBroker(place, security, { bulk: true });
+    const { socket } = connection;
     try {
-      const answer = await socket.request(encodeApiVersions(0));
-      const versions = decodeApiVersions(answer.bytes, answer.size);
+      const versions = usableVersions(connection.ranges);
       const request = prepareFetch(target, versions, FETCH_WAIT_MS);
-      const session = new FetchSession(socket, request, buffers, usualBytes, handler);
+      const session = new FetchSession(connection, request, buffers, usualBytes, handler);
       socket.receive(session);
       return session;
     } catch (error) {

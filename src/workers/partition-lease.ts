@@ -47,6 +47,11 @@ const RESPONSE_HEAD_BYTES = 64 * 1024;
 const FETCH_BYTES_MAX = RESPONSE_BYTES_MAX - RESPONSE_HEAD_BYTES;
 /** How often the same corrupt batch is fetched again before the lease gives up. */
 const CORRUPT_RETRIES_MAX = 5;
+/**
+ * The start found all of these well: what is wrong now is wrong with one broker, or for as long as
+ * it takes to renew a certificate or a password, and the other partitions go on meanwhile.
+ */
+const ACCESS_CODES = new Set(['E_KAFKA_TLS', 'E_KAFKA_AUTH', 'E_KAFKA_SASL', 'E_CONFIG']);
 /** Transactions last milliseconds; one that holds the position for so long is told, and again. */
 const HELD_TOLD_AFTER_MS = 10_000;
 const HELD_TOLD_EACH_MS = 60_000;
@@ -207,6 +212,16 @@ export class PartitionLease {
     void this.#connect();
   }
 
+  /**
+   * The broker would end the session: signs in anew, and fetches the same again. What is known of
+   * the log's end stands, or a partition would never be idle for longer than sessions are.
+   */
+  #renew(session: LeaseSession): void {
+    session.close();
+    this.#session = null;
+    void this.#connect();
+  }
+
   /** The connection is of no more use: tries again later, or ends the lease. */
   #sessionFailed(error: VendavalError): void {
     this.#closeSession();
@@ -221,7 +236,7 @@ export class PartitionLease {
       this.#fetchBytes = Math.min(this.#fetchBytes * 2, FETCH_BYTES_MAX);
       if (++this.#corruptRetries > CORRUPT_RETRIES_MAX) return this.#fail(error);
     }
-    if (!error.retryable) return this.#fail(error);
+    if (!error.retryable && !ACCESS_CODES.has(error.code)) return this.#fail(error);
     this.#say({ kind: 'trouble', code: error.code, message: error.message });
     this.#say({ kind: 'leader-wanted', reason: error.message });
     this.#setState(LEASE_STATE.backingOff);
@@ -260,7 +275,9 @@ export class PartitionLease {
     this.#backoff.reset();
     this.#showBounds(response);
     if (response.preferredReplica >= 0) return this.#goToReplica(response.preferredReplica);
-    if (this.#replica.isOver(this.#leader, systemClock.monotonicMs())) return this.#reopen();
+    const nowMs = systemClock.monotonicMs();
+    if (this.#replica.isOver(this.#leader, nowMs)) return this.#reopen();
+    if (this.#session && nowMs >= this.#session.endsAtMs) return this.#renew(this.#session);
     const { recordsStart, recordsEnd } = response;
     const next = nextFetchOffset(buffer.view, recordsStart, recordsEnd, from);
     const isEmpty = batchEnd(buffer.view, recordsStart, recordsEnd) < 0;

@@ -14,6 +14,9 @@ const VALID = ['20200101000000Z', '20991231235959Z'] as const;
 const EXPIRED = ['20200101000000Z', '20200102000000Z'] as const;
 
 export interface ServerCertificate {
+  /** PEM files with the same. */
+  readonly keyFile: string;
+  readonly certFile: string;
   readonly key: Buffer;
   readonly cert: Buffer;
 }
@@ -28,7 +31,7 @@ async function openssl(folder: string, ...args: readonly string[]): Promise<void
 }
 
 export class CertificateAuthority {
-  /** For tlsCAFile. */
+  /** For tlsCAFile and KAFKA_CA. */
   readonly certFile: string;
   readonly #folder: string;
   #issued = 0;
@@ -65,7 +68,8 @@ export class CertificateAuthority {
     const times = ['-startdate', from, '-enddate', to];
     const signed = ['-in', `${name}.csr`, '-out', `${name}.pem`, '-notext'];
     await openssl(this.#folder, 'ca', '-batch', '-config', 'ca.cnf', ...times, ...signed);
-    const read = (suffix: string) => readFile(join(this.#folder, `${name}.${suffix}`));
-    return { key: await read('key'), cert: await read('pem') };
+    const keyFile = join(this.#folder, `${name}.key`);
+    const certFile = join(this.#folder, `${name}.pem`);
+    return { keyFile, certFile, key: await readFile(keyFile), cert: await readFile(certFile) };
   }
 }

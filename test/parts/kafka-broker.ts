@@ -47,6 +47,10 @@ export interface KafkaBrokerOptions {
   readonly proxied?: boolean;
   /** The second listener tells its clients this host with its own port, as one in a container does. */
   readonly advertisedHost?: string;
+  /** Further listeners, with the protocol of each by its name. */
+  readonly listeners?: Readonly<Record<string, 'SSL' | 'SASL_SSL' | 'SASL_PLAINTEXT'>>;
+  /** Users from the start, as `kafka-storage.sh format --add-scram` takes them. */
+  readonly scram?: readonly string[];
   readonly onStep?: (step: string) => void;
 }
 
@@ -58,6 +62,8 @@ export interface KafkaBroker {
   readonly dataFolder: string;
   /** Where a proxy has to listen, and where it has to lead. */
   readonly proxied: ProxiedListener | undefined;
+  /** Ports of the further listeners, by name. */
+  readonly ports: Readonly<Record<string, number>>;
   /** Of the process that runs now; another after restart(). */
   readonly pid: number;
   /** Ends it and removes its data. */
@@ -82,6 +88,7 @@ interface Layout {
   readonly controllerPort: number;
   readonly proxied: ProxiedListener | undefined;
   readonly advertisedHost: string;
+  readonly further: ReadonlyMap<string, { readonly protocol: string; readonly port: number }>;
   readonly config: string;
   readonly classPath: string;
   readonly heapMb: number;
@@ -92,19 +99,24 @@ function properties(layout: Layout, own: Readonly<Record<string, string>>): stri
   const controller = `CONTROLLER://127.0.0.1:${layout.controllerPort}`;
   const proxied = (port: number | undefined, host = '127.0.0.1') =>
     port === undefined ? [] : [`PROXIED://${host}:${port}`];
+  const further = [...layout.further].map(([name, { port }]) => `${name}://127.0.0.1:${port}`);
   return propertiesText({
     ...COMMON_PROPERTIES,
     'process.roles': 'broker,controller',
     'node.id': '1',
     'controller.quorum.voters': `1@127.0.0.1:${layout.controllerPort}`,
-    listeners: [broker, controller, ...proxied(layout.proxied?.listensOn)].join(),
+    listeners: [broker, controller, ...proxied(layout.proxied?.listensOn), ...further].join(),
     'advertised.listeners': [
       broker,
       ...proxied(layout.proxied?.advertisedPort, layout.advertisedHost),
+      ...further,
     ].join(),
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'PLAINTEXT',
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'listener.security.protocol.map': [
+      ...['PLAINTEXT:PLAINTEXT', 'PROXIED:PLAINTEXT', 'CONTROLLER:PLAINTEXT'],
+      ...[...layout.further].map(([name, { protocol }]) => `${name}:${protocol}`),
+    ].join(),
     'log.dirs': join(layout.folder, 'data'),
     ...KRAFT_PROPERTIES,
     ...own,
@@ -157,8 +169,10 @@ export async function formatStorage(
   classPath: string,
   config: string,
   clusterId: string,
+  scram: readonly string[] = [],
 ): Promise<void> {
-  const tool = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', config];
+  const users = scram.flatMap((user) => ['--add-scram', user]);
+  const tool = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', config, ...users];
   const java = ['-Xmx256m', '-XX:TieredStopAtLevel=1', '-cp', classPath];
   const logging = '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn';
   const result = await runToEnd('java', [...java, logging, ...tool], {
@@ -228,7 +242,11 @@ async function layOut(classPath: string, options: KafkaBrokerOptions): Promise<L
   const proxied =
     options.proxied || options.advertisedHost ? await secondListener(options) : undefined;
   const { advertisedHost = '127.0.0.1' } = options;
-  const ports = { port, controllerPort, proxied, advertisedHost };
+  const further = new Map<string, { protocol: string; port: number }>();
+  for (const [name, protocol] of Object.entries(options.listeners ?? {})) {
+    further.set(name, { protocol, port: await findFreePort() });
+  }
+  const ports = { port, controllerPort, proxied, advertisedHost, further };
   const layout: Layout = { folder, ...ports, config, classPath, heapMb };
   await writeFile(layout.config, properties(layout, options.properties ?? {}));
   return layout;
@@ -246,7 +264,7 @@ export async function startKafkaBroker(options: KafkaBrokerOptions = {}): Promis
   for (let attempt = 1; ; attempt++) {
     const layout = await layOut(classPath, options);
     try {
-      await formatStorage(layout.classPath, layout.config, newClusterId());
+      await formatStorage(layout.classPath, layout.config, newClusterId(), options.scram);
       return handleOf(layout, await launch(layout));
     } catch (error) {
       await rm(layout.folder, { recursive: true, force: true });
@@ -263,6 +281,7 @@ function handleOf(layout: Layout, first: ServerProcess): KafkaBroker {
     port: layout.port,
     dataFolder: join(layout.folder, 'data'),
     proxied: layout.proxied,
+    ports: Object.fromEntries([...layout.further].map(([name, { port }]) => [name, port])),
     get pid() {
       return server.pid;
     },

@@ -19,6 +19,8 @@ import {
 const SELECTION_LIMIT_MS = 5000;
 
 export interface SceneOptions {
+  /** One that is there; a new one by default. */
+  readonly topic?: string;
   readonly partitions?: number;
   readonly configs?: Readonly<Record<string, string>>;
   readonly replicas?: readonly number[];
@@ -65,11 +67,13 @@ export class Scene {
 
   static async make(test: Ending, options: SceneOptions = {}): Promise<Scene> {
     const { partitions, configs, replicas } = options;
-    const topic = await createTopic(options.brokers ?? inject('kafkaBrokers'), uniqueName(), {
+    const shape = {
       ...(partitions === undefined ? {} : { partitions }),
       ...(configs === undefined ? {} : { configs }),
       ...(replicas === undefined ? {} : { replicas }),
-    });
+    };
+    const brokers = options.brokers ?? inject('kafkaBrokers');
+    const topic = options.topic ?? (await createTopic(brokers, uniqueName(), shape));
     const client = new MongoClient(options.mongoUrl ?? inject('mongoUrl'), {
       serverSelectionTimeoutMS: SELECTION_LIMIT_MS,
       readConcern: { level: 'majority' },

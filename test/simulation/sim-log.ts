@@ -31,6 +31,7 @@ type Found = NonNullable<ReturnType<SimPartition['batchesFrom']>>;
 
 /** One lease's connection to the broker. */
 class SimSession implements LeaseSession {
+  readonly endsAtMs = Number.POSITIVE_INFINITY;
   readonly #log: SimLog;
   readonly #partition: SimPartition;
   readonly #actor: Actor;

@@ -6,8 +6,13 @@
 import { VendavalError } from '../../lib/errors.ts';
 
 export class RequestWriter {
-  readonly #bytes = Buffer.alloc(1024);
+  readonly #bytes: Buffer;
   #position = 4;
+
+  /** @param bytesMax of the whole request */
+  constructor(bytesMax = 1024) {
+    this.#bytes = Buffer.alloc(bytesMax);
+  }
 
   int8(value: number): this {
     this.#position = this.#bytes.writeInt8(value, this.#position);
@@ -133,6 +138,12 @@ export class ResponseReader {
   /** Length of a compact array or string; -1 for null. */
   compactLength(): number {
     return this.unsignedVarint() - 1;
+  }
+
+  string(): string {
+    const length = this.int16();
+    const at = this.#take(length);
+    return this.#bytes.toString('utf8', at, at + length);
   }
 
   compactString(): string | null {

@@ -50,10 +50,6 @@ export function decodeApiRanges(bytes: Buffer, size: number): ApiRanges {
   return ranges;
 }
 
-export function decodeApiVersions(bytes: Buffer, size: number): ApiVersions {
-  return usableVersions(decodeApiRanges(bytes, size));
-}
-
 /** Picks the versions that both sides speak; throws when the broker is too old or too new. */
 export function usableVersions(ranges: ApiRanges): ApiVersions {
   const pick = (api: number, name: string, min: number, max: number): number => {

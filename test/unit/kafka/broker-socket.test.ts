@@ -4,10 +4,10 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   BrokerSocket,
-  connectionError,
   RESPONSE_BYTES_MAX,
   type ResponseReceiver,
 } from '../../../src/kafka/broker-socket.ts';
+import { connectionError } from '../../../src/kafka/connection-error.ts';
 import { VendavalError } from '../../../src/lib/errors.ts';
 
 let server: Server;
@@ -33,7 +33,10 @@ afterEach(async () => {
 /** A connection, and the broker's end of it. */
 async function connected(bulk = false, silenceMs = 60_000): Promise<[BrokerSocket, Socket]> {
   const accepted = once(server, 'connection') as Promise<[Socket]>;
-  const socket = await BrokerSocket.open('127.0.0.1', port, bulk, { connectMs: 5000, silenceMs });
+  const socket = await BrokerSocket.open(
+    { host: '127.0.0.1', port },
+    { bulk, timeouts: { connectMs: 5000, silenceMs } },
+  );
   sockets.push(socket);
   const [peer] = await accepted;
   peer.setNoDelay(true);
@@ -154,7 +157,7 @@ describe('BrokerSocket framing', () => {
 
   it('closes the connection for an answer before any question', async () => {
     const accepted = once(server, 'connection') as Promise<[Socket]>;
-    const opening = BrokerSocket.open('127.0.0.1', port, false);
+    const opening = BrokerSocket.open({ host: '127.0.0.1', port });
     const [peer] = await accepted;
     peer.on('error', () => {});
     peer.write(frame(Buffer.from('hello')));
@@ -226,7 +229,7 @@ describe('a connection that cannot be made', () => {
     const { port: unused } = closed.address() as AddressInfo;
     closed.close();
     await once(closed, 'close');
-    await expect(BrokerSocket.open('127.0.0.1', unused, false)).rejects.toMatchObject({
+    await expect(BrokerSocket.open({ host: '127.0.0.1', port: unused })).rejects.toMatchObject({
       code: 'E_BROKER_UNREACHABLE',
       retryable: true,
       message: expect.stringContaining(`127.0.0.1:${unused}`),
@@ -236,7 +239,10 @@ describe('a connection that cannot be made', () => {
 
   it('says that there was no answer when the time for it is over', async () => {
     // The limit comes before the handshake can end: nothing is read from the event loop before.
-    const opening = BrokerSocket.open('127.0.0.1', port, false, { connectMs: 0, silenceMs: 1000 });
+    const opening = BrokerSocket.open(
+      { host: '127.0.0.1', port },
+      { timeouts: { connectMs: 0, silenceMs: 1000 } },
+    );
     const until = performance.now() + 5;
     while (performance.now() < until);
     await expect(opening).rejects.toThrow('no answer in 0 ms');

@@ -1,12 +1,13 @@
 /** Requests and responses against bytes written out from https://kafka.apache.org/protocol. */
 import { describe, expect, it } from 'vitest';
 import {
-  decodeApiVersions,
+  decodeApiRanges,
   decodeFetch,
   decodeMetadata,
   encodeApiVersions,
   encodeMetadata,
   prepareFetch,
+  usableVersions,
 } from '../../../src/kafka/protocol/requests.ts';
 import { NO_TOPIC_ID } from '../../../src/lib/topic-id.ts';
 import { apiVersionsResponse, fetchResponse, TOPIC_ID } from '../../parts/fetch-server.ts';
@@ -86,7 +87,7 @@ describe('requests', () => {
 describe('the choice of versions', () => {
   const choose = (...ranges: [number, number, number][]) => {
     const bytes = apiVersionsResponse(0, ranges);
-    return decodeApiVersions(bytes, bytes.length);
+    return usableVersions(decodeApiRanges(bytes, bytes.length));
   };
 
   it('takes the newest that both sides speak', () => {
@@ -138,13 +139,13 @@ describe('the choice of versions', () => {
 
   it('refuses an error and an answer that is cut off', () => {
     const error = apiVersionsResponse(0, [], 35);
-    expect(() => decodeApiVersions(error, error.length)).toThrow(broken);
+    expect(() => decodeApiRanges(error, error.length)).toThrow(broken);
     const whole = apiVersionsResponse(0, [
       [1, 0, 13],
       [3, 0, 12],
     ]);
     for (let size = 4; size < whole.length; size++) {
-      expect(() => decodeApiVersions(whole, size)).toThrow(broken);
+      expect(() => decodeApiRanges(whole, size)).toThrow(broken);
     }
   });
 });
