@@ -45,6 +45,8 @@ const LAST_COMMIT_TIMEOUT_MS = 5000;
 /** Records between a position and its log's end from which on an engine is catching up. */
 const CATCH_UP_LAG = 100_000;
 const CATCH_UP_INTERVAL_MS = 1000;
+/** How often it is looked whether a checkpoint would let a window close. */
+const CLOSABLE_POLL_MS = 25;
 
 const isFarBehind = (live: Float64Array) =>
   live[LIVE.highWatermark] - live[LIVE.nextOffset] > CATCH_UP_LAG;
@@ -264,18 +266,31 @@ export class Engine {
   /**
    * Until the next checkpoint. While the engine is far behind, nobody waits for its newest totals,
    * and a checkpoint costs the cores that could catch up: then it comes less often, and writes
-   * each document once for the many times it changed. A full table wakes it all the same.
+   * each document once for the many times it changed. One that closes a window comes at once. A
+   * full table wakes it all the same.
    */
   async #pause(): Promise<void> {
     const { signal } = this.#wake;
+    const { flushIntervalMs } = this.#settings;
     const startMs = systemClock.monotonicMs();
-    do await sleep(this.#settings.flushIntervalMs, signal);
-    while (
-      !signal.aborted &&
-      systemClock.monotonicMs() - startMs < CATCH_UP_INTERVAL_MS &&
-      this.#manager.owned.some(({ live }) => isFarBehind(live))
-    );
+    for (;;) {
+      const isCatchingUp = this.#manager.owned.some(({ live }) => isFarBehind(live));
+      const limitMs = isCatchingUp
+        ? Math.max(flushIntervalMs, CATCH_UP_INTERVAL_MS)
+        : flushIntervalMs;
+      const leftMs = limitMs - (systemClock.monotonicMs() - startMs);
+      if (leftMs <= 0 || signal.aborted || (!isCatchingUp && this.#becomesClosable())) break;
+      await sleep(Math.min(leftMs, CLOSABLE_POLL_MS), signal);
+    }
     this.#wake = new AbortController();
+  }
+
+  #becomesClosable(): boolean {
+    const read = new Map(
+      this.#manager.owned.map(({ partition, live }) => [partition, live[LIVE.maxEventMs]]),
+    );
+    const { watermarkDelayMs } = this.#settings;
+    return this.#closer.becomesClosable((partition) => read.get(partition), watermarkDelayMs);
   }
 
   // --- the cycle ----------------------------------------------------------------------------

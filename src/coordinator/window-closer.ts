@@ -10,6 +10,7 @@ import {
   globalWatermark,
   NO_WATERMARK_MS,
   type PartitionTime,
+  pureWatermarkMs,
   type WatermarkHold,
 } from '../window/watermark.ts';
 import { firstOpenWindow } from '../window/window.ts';
@@ -24,11 +25,37 @@ export class WindowCloser {
   /** Every document of a window below this one is closed, as far as this process knows. */
   #closedBelow = NO_WATERMARK_MS;
   #closedCount = 0;
+  /** `becomesClosable` has told of every window below this one. */
+  #toldBelow = NO_WATERMARK_MS;
 
   constructor(progress: ProgressStore, totals: TotalsStore, windowMs: number) {
     this.#progress = progress;
     this.#totals = totals;
     this.#windowMs = windowMs;
+  }
+
+  /**
+   * Whether a checkpoint made now would let a window close. True once for each window, so that
+   * one that cannot be closed (the database fails) does not drive checkpoints.
+   *
+   * @param maxEventMsOf by partition, the greatest event time that was read, durable or not;
+   *   undefined for those of other processes
+   */
+  becomesClosable(
+    maxEventMsOf: (partition: number) => number | undefined,
+    delayMs: number,
+  ): boolean {
+    const times = this.#times.map((time) => {
+      if (time === null) return null;
+      const maxEventMs = maxEventMsOf(time.partition) ?? time.maxEventMs;
+      const watermarkMs = pureWatermarkMs(maxEventMs, delayMs);
+      const closingWatermarkMs = Math.max(time.closingWatermarkMs, watermarkMs);
+      return { ...time, maxEventMs, closingWatermarkMs };
+    });
+    const openFrom = firstOpenWindow(globalWatermark(times).watermarkMs, this.#windowMs);
+    if (openFrom <= Math.max(this.#closedBelow, this.#toldBelow)) return false;
+    this.#toldBelow = openFrom;
+    return true;
   }
 
   /**

@@ -87,4 +87,52 @@ describe('WindowCloser', () => {
     await windows.run(1, NOTHING);
     expect(closed).toEqual([5 * MINUTE]);
   });
+
+  describe('tells when a checkpoint would let a window close', () => {
+    const DELAY = 2 * MINUTE;
+    /** Two partitions, both with an event time of 7:30 and a watermark of 5:30 in the database. */
+    async function started(): Promise<WindowCloser> {
+      const windows = closer();
+      const time = { maxEventMs: 7.5 * MINUTE, closingWatermarkMs: 5.5 * MINUTE, atEnd: false };
+      times = [
+        { partition: 0, ...time },
+        { partition: 1, ...time },
+      ];
+      await windows.run(2, NOTHING);
+      return windows;
+    }
+    const read = (...maxEventMs: (number | undefined)[]) =>
+      [(partition: number) => maxEventMs[partition], DELAY] as const;
+
+    it('once the slowest partition has passed its end', async () => {
+      const windows = await started();
+      expect(windows.becomesClosable(...read(9 * MINUTE, 8 * MINUTE - 1))).toBe(false);
+      expect(windows.becomesClosable(...read(9 * MINUTE, 8 * MINUTE))).toBe(true);
+    });
+
+    it('by what the database last said of the partitions of others', async () => {
+      const windows = await started();
+      expect(windows.becomesClosable(...read(9 * MINUTE, undefined))).toBe(false);
+      times = [times[0], { ...(times[1] as PartitionTime), closingWatermarkMs: 6.5 * MINUTE }];
+      await windows.run(2, NOTHING);
+      expect(windows.becomesClosable(...read(9 * MINUTE, undefined))).toBe(true);
+    });
+
+    it('once for each window, though it stays open, and never for one that is closed', async () => {
+      const windows = await started();
+      expect(windows.becomesClosable(...read(8 * MINUTE, 8 * MINUTE))).toBe(true);
+      expect(windows.becomesClosable(...read(8 * MINUTE, 8 * MINUTE))).toBe(false);
+      expect(windows.becomesClosable(...read(9 * MINUTE, 9 * MINUTE))).toBe(true);
+      times = times.map((time) => ({ ...(time as PartitionTime), closingWatermarkMs: 8 * MINUTE }));
+      await windows.run(2, NOTHING);
+      expect(windows.becomesClosable(...read(10 * MINUTE, 10 * MINUTE))).toBe(false);
+    });
+
+    it('not while a partition has no document', async () => {
+      const windows = await started();
+      times = [times[0], null];
+      await windows.run(2, NOTHING);
+      expect(windows.becomesClosable(...read(9 * MINUTE, 9 * MINUTE))).toBe(false);
+    });
+  });
 });
