@@ -11,6 +11,7 @@ import { writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { findFreePort } from '../src/mongo/child-processes.ts';
 import { startEmbeddedDatabase } from '../src/mongo/embedded-database.ts';
 import { EngineProcess } from '../test/parts/engine-process.ts';
 import { startKafkaBroker } from '../test/parts/kafka-broker.ts';
@@ -113,6 +114,15 @@ function follow(load: EngineProcess): { notVisibleMax: () => number; stop: () =>
   };
 }
 
+/** A group's first member gets its partitions after seconds, which are not what a load shows. */
+async function readsAll(url: string): Promise<boolean> {
+  const response = await fetch(url).catch(() => null);
+  if (!response?.ok) return false;
+  const { partitions } = (await response.json()) as { partitions: { state: string }[] };
+  const reading = partitions.filter(({ state }) => state === 'fetching');
+  return reading.length === Number(values.partitions);
+}
+
 interface Size {
   readonly profile: string;
   readonly rate: string;
@@ -129,8 +139,13 @@ async function run({ brokers, mongo, pids }: Servers, size: Size): Promise<LoadT
   const common = ['--brokers', brokers, '--mongo', mongo, '--topic', name, '--database', name];
   const vendaval = (...args: string[]) => new EngineProcess(ending, [...args, ...common]);
   await vendaval('topic', 'create', '--partitions', values.partitions).endsWell(START_LIMIT_MS);
-  const engine = vendaval('engine', '--http', 'off', '--group', name, ...windows);
-  await engine.says('engine-started', '', START_LIMIT_MS);
+  const http = `127.0.0.1:${await findFreePort()}`;
+  const engine = vendaval('engine', '--http', http, '--group', name, ...windows);
+  await engine.until(
+    () => readsAll(`http://${http}/api/partitions`),
+    'the engine reads every partition',
+    START_LIMIT_MS,
+  );
   step(`${profile}, up to ${count(rate)} sales/s for ${duration}, as ${values.format}`);
   const oracle = join(tmpdir(), `${name}.json`);
   const load = vendaval(
