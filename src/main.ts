@@ -31,6 +31,11 @@ type Flags = Partial<Record<OptionKey, string>> & { config?: string };
 const attributeOf = (flag: string) =>
   flag.slice(2).replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
+/** Flags that mean something else in a command: there the option is a variable, or in the file. */
+const OWN_MEANING: Readonly<Record<string, readonly OptionKey[]>> = { load: ['late'] };
+const commonKeys = (command: Command) =>
+  OPTION_KEYS.filter((key) => !OWN_MEANING[command.name()]?.includes(key));
+
 /**
  * Every command takes every option, since variables and a config file are for all of them; its
  * help shows those that matter to it.
@@ -42,7 +47,7 @@ function withCommonFlags(
   used: readonly OptionKey[] = OPTION_KEYS,
   examples: readonly string[] = [],
 ): Command {
-  for (const key of OPTION_KEYS) {
+  for (const key of commonKeys(command)) {
     const spec: {
       flag: string;
       argument?: string;
@@ -102,7 +107,7 @@ function readConfigFile(path: string | undefined): { path: string; content: unkn
 export function resolve(command: Command): ResolvedSettings {
   const given = command.optsWithGlobals<Record<string, string | boolean>>();
   const flags: Flags = {};
-  for (const key of OPTION_KEYS) {
+  for (const key of commonKeys(command)) {
     const value = given[attributeOf(OPTIONS[key].flag)];
     if (value !== undefined) flags[key] = String(value);
   }

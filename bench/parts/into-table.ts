@@ -9,7 +9,8 @@ const RULES = {
   watermarkDelayMs: 120_000,
   futureToleranceMs: 300_000,
   timeZone: 'UTC',
-};
+  late: 'reject',
+} as const;
 
 /** Lets `feed` add batches as a fresh lease would. @returns what came of it, as a result to show */
 export function intoTable(feed: (accumulator: PartitionAccumulator) => void): string {
@@ -20,6 +21,7 @@ export function intoTable(feed: (accumulator: PartitionAccumulator) => void): st
     lastBatch: NO_MARK,
     maxEventMs: -1,
     counted: 0,
+    lateCounted: 0,
     rejected: [],
     guards: [],
   };

@@ -70,6 +70,7 @@ export async function runLoad(
       futureToleranceMs: settings.futureToleranceMs,
       timeZone: settings.timeZone,
       maxCategories: settings.maxCategories,
+      late: settings.late,
     },
   };
   const view = new LoadView(shell, { profile, brokers: settings.brokers, ...plan });

@@ -141,6 +141,9 @@ function option<T>(spec: OptionSpec<T>): OptionSpec<T> {
   return spec;
 }
 
+/** What becomes of a sale that is late for its partition. */
+export type LatePolicy = 'reject' | 'count';
+
 export const OPTIONS = {
   brokers: option({
     flag: '--brokers',
@@ -342,6 +345,18 @@ export const OPTIONS = {
     parse: wholeNumber(1, 50_000),
     format: String,
   }),
+  late: option<LatePolicy>({
+    flag: '--late',
+    argument: 'reject|count',
+    env: 'LATE',
+    defaultText: 'reject',
+    text: 'sales whose window has closed for their partition: reject, or count them too',
+    parse: (value) => {
+      if (value !== 'reject' && value !== 'count') throw new Error('expected reject or count');
+      return value;
+    },
+    format: same,
+  }),
   onCorrupt: option<'stop' | 'skip'>({
     flag: '--on-corrupt',
     argument: 'stop|skip',
@@ -428,6 +443,7 @@ export const OPTION_GROUPS: Readonly<Record<OptionKey, string>> = {
   futureToleranceMs: 'Rules (pinned in the database at first use):',
   timeZone: 'Rules (pinned in the database at first use):',
   maxCategories: 'Rules (pinned in the database at first use):',
+  late: 'Rules (pinned in the database at first use):',
   onCorrupt: 'Process:',
   flushIntervalMs: 'Process:',
   http: 'Process:',

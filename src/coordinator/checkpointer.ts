@@ -60,21 +60,22 @@ export class Checkpointer {
     const updates = mergeByDocument(contents.flatMap((content) => content.updates));
     const grown = contents.filter(({ hasNewCategories }) => hasNewCategories);
     const withCategories = new Set(grown.map((content) => content.progress.partition));
-    if (!(await this.#untilItHolds(() => deadLetters.send(letters), giveUp))) return null;
+    if (!(await this.untilItHolds(() => deadLetters.send(letters), giveUp))) return null;
     timer?.done('letters');
-    if (!(await this.#untilItHolds(() => totals.write(updates), giveUp))) return null;
+    if (!(await this.untilItHolds(() => totals.write(updates), giveUp))) return null;
     timer?.done('totals');
     let permits: CommitPermit[] = [];
     const advance = async () => {
       const states = contents.map((content) => content.progress);
       permits = await progress.advance(states, withCategories);
     };
-    if (!(await this.#untilItHolds(advance, giveUp))) return null;
+    if (!(await this.untilItHolds(advance, giveUp))) return null;
     timer?.done('progress');
     return permits;
   }
 
-  async #untilItHolds(step: () => Promise<void>, giveUp: AbortSignal): Promise<boolean> {
+  /** @returns false when it was given up */
+  async untilItHolds(step: () => Promise<void>, giveUp: AbortSignal): Promise<boolean> {
     const backoff = new Backoff(BACKOFF_MIN_MS, BACKOFF_MAX_MS);
     for (;;) {
       try {

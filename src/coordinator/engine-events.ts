@@ -51,6 +51,8 @@ export interface PartitionStatus {
   readonly rejectedByReason: Readonly<Partial<Record<ReasonName, number>>>;
   /** Of what is durable, as the progress document has it. */
   readonly durableCounted: number;
+  /** Of those, the ones that were late. */
+  readonly durableLateCounted: number;
   /** Kafka timestamp of the newest batch that was judged since the lease began; null before. */
   readonly newestRecordMs: number | null;
   /** host:port of the partition's leader. */

@@ -8,8 +8,8 @@ import { endsBefore, endsWithin, sleep, systemClock } from '../lib/clock.ts';
 import type { CommitPermit } from '../lib/commit-permit.ts';
 import { messageOf, VendavalError } from '../lib/errors.ts';
 import { type MongoConnection, mongoError } from '../mongo/connection.ts';
-import { type Progress, ProgressStore } from '../mongo/progress-store.ts';
-import { TotalsStore } from '../mongo/totals-store.ts';
+import { type Progress, ProgressStore, type Skip, skipConflict } from '../mongo/progress-store.ts';
+import { type StoredContribution, type TotalsKey, TotalsStore } from '../mongo/totals-store.ts';
 import { LIVE } from '../state/layout.ts';
 import { OrphanWatch } from './adoption.ts';
 import { type CheckpointReport, StepTimer } from './checkpoint-report.ts';
@@ -20,7 +20,7 @@ import type { DeadLetters, Group, Outside, Topic } from './outside.ts';
 import type { CheckpointContent, OwnedPartition } from './owned-partition.ts';
 import { PartitionManager } from './partition-manager.ts';
 import { partitionStatus } from './partition-status.ts';
-import { recoverPartition } from './recovery.ts';
+import { type RecoverySources, readLate, recoverPartition } from './recovery.ts';
 import { type RunSummary, RunTally } from './run-tally.ts';
 import { skipLetter } from './skip-letter.ts';
 import { WindowCloser } from './window-closer.ts';
@@ -220,7 +220,7 @@ export class Engine {
   }
 
   #makeManager(): PartitionManager {
-    const { settings, mongo, outside } = this.#options;
+    const { settings, outside } = this.#options;
     return new PartitionManager({
       topic: settings.topic,
       rules: settings,
@@ -232,18 +232,19 @@ export class Engine {
       partitionCount: () => this.#topic.partitionCount,
       leaderOf: (partition) => this.#topic.leaderOf(partition),
       replicaOf: (partition, brokerId) => this.#topic.replicaOf(partition, brokerId),
-      recover: async (partition) => {
+      recover: async (partition, reopened) => {
         const recovered = await recoverPartition(
-          { client: mongo.client, progress: this.#progress, totals: this.#totals },
+          this.#sources,
           partition,
           this.#topic.topicId,
-          settings.watermarkDelayMs,
+          { watermarkDelayMs: settings.watermarkDelayMs, reopened },
           async () => (await this.#group.logRange(partition)).start,
         );
         await this.#reportSkips(recovered.progress);
         return recovered;
       },
       skip: async (progress, skip) => {
+        await this.#judgeSkip(progress, skip);
         if (await this.#progress.skip(progress, skip)) this.#tally.skipped(skip.to - skip.from);
       },
       asError: (error) => this.#asError(error),
@@ -253,6 +254,16 @@ export class Engine {
       trouble: (code, message) => this.#trouble(code, message),
       fatal: (error) => this.#fail(error),
     });
+  }
+
+  /** Recovery has seen what was counted beyond, but for late sales: those may be of any window. */
+  async #judgeSkip({ partition }: Progress, { from, to, why }: Skip): Promise<void> {
+    if (this.#settings.late === 'reject') return;
+    if (!(await this.#totals.isCountedBeyond(partition, from))) return;
+    const where = `partition ${partition}: offsets ${from} to ${to - 1}`;
+    throw skipConflict(
+      `${where} cannot be passed over (${why}): totals say that they were counted`,
+    );
   }
 
   /** Also those that a process before this one has passed over, and did not live to report. */
@@ -305,7 +316,8 @@ export class Engine {
     await Promise.all(taking.map((owned) => owned.lease.freeze()));
     timer.done('freeze');
     this.#hasUnsettled = true;
-    const contents = this.#drainFrozen(taking);
+    if (!(await this.#reopenLate(taking))) return;
+    const contents = this.#drainFrozen(taking.filter((owned) => this.#manager.has(owned)));
     timer.done('drain');
     if (contents.size > 0) {
       const permits = await this.#checkpointer.persist(
@@ -347,6 +359,39 @@ export class Engine {
       arrivals: contents.map(({ arrivals }) => arrivals),
       letters: contents.flatMap(({ letters }) => letters),
     });
+  }
+
+  /**
+   * Where late sales are counted: learns what the database says of late windows that frozen deltas
+   * add to. A partition whose delta can't be added to that begins again, and gives no content.
+   *
+   * @returns false when it was given up
+   */
+  async #reopenLate(taking: readonly OwnedPartition[]): Promise<boolean> {
+    const steps = taking.flatMap((owned) => {
+      const keys = owned.lateKeys();
+      return keys.length === 0 ? [] : [this.#reopen(owned, keys)];
+    });
+    return (await Promise.all(steps)).every((holds) => holds);
+  }
+
+  async #reopen(owned: OwnedPartition, keys: readonly TotalsKey[]): Promise<boolean> {
+    let stored: readonly StoredContribution[] = [];
+    const read = async () => {
+      stored = await readLate(this.#sources, owned.durable, keys);
+    };
+    if (!(await this.#checkpointer.untilItHolds(read, this.#giveUp.signal))) return false;
+    if (owned.reopen(stored)) return true;
+    const { partition } = owned;
+    const message = `partition ${partition}: late sales are counted further than ${owned.durable.nextOffset}`;
+    this.#emit('info', 'begins-again', message);
+    this.#manager.beginAgain(partition, keys);
+    return true;
+  }
+
+  get #sources(): RecoverySources {
+    const { client } = this.#options.mongo;
+    return { client, progress: this.#progress, totals: this.#totals };
   }
 
   /** Takes the frozen deltas, longest waiting first, as far as their dead letters fit in memory. */

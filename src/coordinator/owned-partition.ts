@@ -7,7 +7,7 @@ import type { DeadLetter } from '../kafka/dead-letters.ts';
 import { assert } from '../lib/assert.ts';
 import { failPoint } from '../lib/fail-point.ts';
 import type { Progress } from '../mongo/progress-store.ts';
-import type { TotalsUpdate } from '../mongo/totals-store.ts';
+import type { StoredContribution, TotalsKey, TotalsUpdate } from '../mongo/totals-store.ts';
 import { LIVE } from '../state/layout.ts';
 import { readSnapshot } from '../state/partition-region.ts';
 import {
@@ -94,7 +94,8 @@ export class OwnedPartition {
     assert(delta !== null, 'there is a frozen delta to drain');
     const snapshot = readSnapshot(delta);
     region.dictionary.readNew();
-    const { nextOffset, lastBatch, maxEventMs, atEnd, counted, rejected } = snapshot;
+    const { nextOffset, lastBatch, maxEventMs, atEnd } = snapshot;
+    const { counted, lateCounted, rejected } = snapshot;
     const letters = delta.rejectLog.read().map((record) => ({ partition: this.partition, record }));
     const updates = this.#totals.absorb(
       delta.table,
@@ -111,6 +112,7 @@ export class OwnedPartition {
       closingWatermarkMs: this.#closingWatermarkMs(maxEventMs, snapshot.idleMs, times),
       atEnd,
       counted,
+      lateCounted,
       rejected,
       categories: region.dictionary.names(snapshot.dictionaryCount),
     };
@@ -130,7 +132,35 @@ export class OwnedPartition {
     this.durable = progress;
     this.durableAtMs = nowMs;
     const { watermarkDelayMs, windowMs } = this.#rules;
-    this.#totals.forgetBefore(firstTimelyWindow(progress.maxEventMs, watermarkDelayMs, windowMs));
+    const firstTimely = firstTimelyWindow(progress.maxEventMs, watermarkDelayMs, windowMs);
+    this.#totals.forgetBefore(firstTimely, progress.nextOffset);
+  }
+
+  /**
+   * Keys of the frozen delta whose windows are late and whose sums are not known here: what the
+   * database says of them must be reopened before the delta is drained.
+   */
+  lateKeys(): TotalsKey[] {
+    const { region } = this.lease;
+    const { late, watermarkDelayMs, windowMs } = this.#rules;
+    if (late === 'reject' || !region.frozen) return [];
+    region.dictionary.readNew();
+    const { maxEventMs } = this.durable;
+    const firstTimely = firstTimelyWindow(maxEventMs, watermarkDelayMs, windowMs);
+    const nameOf = (category: number) => region.dictionary.nameOf(category);
+    return this.#totals.unknownBefore(firstTimely, region.frozen.table, nameOf);
+  }
+
+  /**
+   * @param stored registers of late keys, read since they were asked for
+   * @returns false when some hold more than what is durable here: another owner has been at work,
+   *   or one before this, and the delta holds sales that are in them already. It must be counted
+   *   again by a lease that knows up to where.
+   */
+  reopen(stored: readonly StoredContribution[]): boolean {
+    if (stored.some(({ register }) => register.ate > this.durable.nextOffset)) return false;
+    this.#totals.reopen(stored);
+    return true;
   }
 
   #closingWatermarkMs(

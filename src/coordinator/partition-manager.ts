@@ -7,6 +7,7 @@ import { Backoff } from '../lib/backoff.ts';
 import { sleep, systemClock } from '../lib/clock.ts';
 import { messageOf, VendavalError } from '../lib/errors.ts';
 import { type Progress, type Skip, skipConflict } from '../mongo/progress-store.ts';
+import type { TotalsKey } from '../mongo/totals-store.ts';
 import { LIVE, type TableLimits } from '../state/layout.ts';
 import { createRegion } from '../state/partition-region.ts';
 import { windowIndexOf } from '../window/window.ts';
@@ -43,7 +44,8 @@ export interface ManagerContext {
   partitionCount(): number;
   leaderOf(partition: number): LeaderAddress;
   replicaOf(partition: number, brokerId: number): BrokerPlace | null;
-  recover(partition: number): Promise<RecoveredPartition>;
+  /** @param reopened keys of late windows whose registers are wanted too */
+  recover(partition: number, reopened: readonly TotalsKey[]): Promise<RecoveredPartition>;
   /** Makes durable that these offsets are passed over, if nothing else has been since. */
   skip(progress: Progress, skip: Skip): Promise<void>;
   asError(error: unknown): VendavalError;
@@ -67,6 +69,8 @@ interface Tenure {
   deathsAtOffset: number;
   /** Up to where somebody before its lease has counted, as the registers tell; 0 for not ahead. */
   countedTo: number;
+  /** Keys of late windows in which somebody has counted further than this lease began. */
+  reopened: readonly TotalsKey[];
   /** What its lease ended at, to be passed over once all before it is durable. */
   skip: Skip | null;
   released: Promise<void>;
@@ -86,6 +90,12 @@ export class PartitionManager {
   /** Those with a lease, also an ended one that still has a delta to drain. */
   get owned(): OwnedPartition[] {
     return [...this.#tenures.values()].flatMap(({ owned }) => owned ?? []);
+  }
+
+  /** Whether the partition still goes by this lease. */
+  has({ partition, lease }: OwnedPartition): boolean {
+    const tenure = this.#tenures.get(partition);
+    return tenure !== undefined && this.#isOf(tenure, lease);
   }
 
   get recovering(): number[] {
@@ -109,6 +119,7 @@ export class PartitionManager {
       deaths: 0,
       deathsAtOffset: -1,
       countedTo: 0,
+      reopened: [],
       skip: null,
       released,
       settleReleased,
@@ -200,7 +211,7 @@ export class PartitionManager {
   }
 
   async #start(partition: number, tenure: Tenure): Promise<void> {
-    const recover = () => this.#context.recover(partition);
+    const recover = () => this.#context.recover(partition, tenure.reopened);
     const recovered = await this.#untilItHolds(partition, tenure, recover);
     if (!recovered || tenure.releasing) return;
     const context = this.#context;
@@ -215,7 +226,7 @@ export class PartitionManager {
         ate: register.ate,
       }));
     tenure.countedTo = guards.reduce((max, { ate }) => Math.max(max, ate), 0);
-    const { nextOffset, lastBatch, maxEventMs, counted, rejected } = progress;
+    const { nextOffset, lastBatch, maxEventMs, counted, lateCounted, rejected } = progress;
     const lease = new LeaseHandle(
       context.threads,
       {
@@ -224,7 +235,7 @@ export class PartitionManager {
         partition,
         leader: context.leaderOf(partition),
         region: createRegion(limits, progress.categories),
-        start: { nextOffset, lastBatch, maxEventMs, counted, rejected, guards },
+        start: { nextOffset, lastBatch, maxEventMs, counted, lateCounted, rejected, guards },
         rules,
         rack: context.rack,
         fetchBytes: fetchBytes(context.partitionCount()),
@@ -238,9 +249,30 @@ export class PartitionManager {
         (guards.length > 0 ? ` (${guards.length} totals are ahead of it)` : ''),
     );
     lease.ended.then(
-      (result) => this.#ended(partition, tenure, result),
-      (error) => this.#died(partition, tenure, error),
+      (result) => this.#isOf(tenure, lease) && this.#ended(partition, tenure, result),
+      (error) => this.#isOf(tenure, lease) && this.#died(partition, tenure, error),
     );
+  }
+
+  /** Whether the lease is still what the tenure goes by. */
+  #isOf({ owned }: Tenure, lease: LeaseHandle): boolean {
+    return owned?.lease === lease;
+  }
+
+  /**
+   * Drops a lease with all that it has not made durable, and goes on from what is: somebody has
+   * counted late sales further than it began, and it does not know how far.
+   */
+  beginAgain(partition: number, reopened: readonly TotalsKey[]): void {
+    const tenure = this.#tenures.get(partition);
+    if (!tenure?.owned) return;
+    const { lease } = tenure.owned;
+    tenure.owned = null;
+    tenure.reopened = reopened;
+    lease.stop();
+    lease.abandon();
+    if (tenure.releasing) this.#forget(partition, tenure);
+    else this.#begin(partition, tenure);
   }
 
   /** @returns null when it was given up: the partition is let go of, or it can't be */
@@ -322,7 +354,7 @@ export class PartitionManager {
    */
   async #truncated(partition: number, tenure: Tenure, error: VendavalError): Promise<void> {
     const reachedOffset = tenure.owned?.live[LIVE.nextOffset] ?? -1;
-    const recover = () => this.#context.recover(partition);
+    const recover = () => this.#context.recover(partition, []);
     const recovered = await this.#untilItHolds(partition, tenure, recover);
     if (!recovered || tenure.releasing) return;
     const { nextOffset } = recovered.progress;

@@ -1,15 +1,18 @@
 /**
- * One partition's contributions, cumulative since its start offset, for the windows that its
- * events can still reach. Pure: deltas in, registers out. Money is a bigint here, so that no sum
- * of sums can lose a centavo.
+ * One partition's contributions, cumulative since its start offset, for the windows that are timely
+ * for it. Where late sales are counted, those of a window that is not are known only after
+ * `reopen` has taken what the database says of them. Pure: deltas in, registers out. Money is a
+ * bigint here, so that no sum of sums can lose a centavo.
  */
-import type { TotalsUpdate } from '../mongo/totals-store.ts';
+import type { TotalsKey, TotalsUpdate } from '../mongo/totals-store.ts';
 import type { SingleWriterTable } from '../state/single-writer-table.ts';
 import { windowEndMs, windowIndexOf, windowStartMs } from '../window/window.ts';
 
 interface Sum {
   readonly window: number;
   readonly categoria: string;
+  /** Below it every sale is in the sum. */
+  ate: number;
   count: number;
   centavos: bigint;
   menor: number;
@@ -17,9 +20,7 @@ interface Sum {
 }
 
 /** A register as recovery found it. */
-export interface Contribution {
-  readonly windowStartMs: number;
-  readonly categoria: string;
+export interface Contribution extends TotalsKey {
   readonly register: {
     readonly count: number;
     readonly centavos: bigint;
@@ -37,12 +38,34 @@ export class PartitionTotals {
   constructor(partition: number, windowMs: number, stored: readonly Contribution[]) {
     this.#partition = partition;
     this.#windowMs = windowMs;
+    this.reopen(stored);
+  }
+
+  /** Goes on from these registers. */
+  reopen(stored: readonly Contribution[]): void {
     for (const { windowStartMs: startMs, categoria, register } of stored) {
-      const window = windowIndexOf(startMs, windowMs);
-      const { count, centavos, menor, maior } = register;
-      const sum = { window, categoria, count, centavos, menor, maior };
-      this.#sums.set(`${window}|${categoria}`, sum);
+      const window = windowIndexOf(startMs, this.#windowMs);
+      this.#sums.set(`${window}|${categoria}`, { window, categoria, ...register });
     }
+  }
+
+  /**
+   * Keys of a frozen table that are in windows before this one and whose sums are not known here:
+   * their registers, where there are any, must be reopened before the table is absorbed.
+   */
+  unknownBefore(
+    firstOpenWindow: number,
+    table: SingleWriterTable,
+    nameOf: (category: number) => string,
+  ): TotalsKey[] {
+    const unknown: TotalsKey[] = [];
+    table.forEach((window, category) => {
+      if (window >= firstOpenWindow) return;
+      const categoria = nameOf(category);
+      if (this.#sums.has(`${window}|${categoria}`)) return;
+      unknown.push({ windowStartMs: windowStartMs(window, this.#windowMs), categoria });
+    });
+    return unknown;
   }
 
   /**
@@ -63,6 +86,7 @@ export class PartitionTotals {
       sum.centavos += BigInt(centavos);
       sum.menor = Math.min(sum.menor, menor);
       sum.maior = Math.max(sum.maior, maior);
+      sum.ate = ate;
       const register = {
         count: sum.count,
         centavos: sum.centavos,
@@ -80,10 +104,14 @@ export class PartitionTotals {
     return updates;
   }
 
-  /** Forgets windows that are late for this partition from now on; only once they are durable. */
-  forgetBefore(firstOpenWindow: number): void {
+  /**
+   * Forgets windows that are late for this partition from now on; only once they are durable. A
+   * register that was ahead of the progress is kept until that has come as far: its sales below are
+   * still to be passed over.
+   */
+  forgetBefore(firstOpenWindow: number, durableOffset: number): void {
     for (const [key, sum] of this.#sums) {
-      if (sum.window < firstOpenWindow) this.#sums.delete(key);
+      if (sum.window < firstOpenWindow && sum.ate <= durableOffset) this.#sums.delete(key);
     }
   }
 
@@ -98,6 +126,7 @@ export class PartitionTotals {
       sum = {
         window,
         categoria,
+        ate: 0,
         count: 0,
         centavos: 0n,
         menor: Number.POSITIVE_INFINITY,

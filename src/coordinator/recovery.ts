@@ -3,12 +3,12 @@
  * start, after a crash, at a takeover and after a thread's death. The progress document, not
  * Kafka's committed offset, says where to resume.
  */
-import type { MongoClient } from 'mongodb';
+import type { ClientSession, MongoClient } from 'mongodb';
 import { EXIT, VendavalError } from '../lib/errors.ts';
 import { failPoint } from '../lib/fail-point.ts';
 import { areOtherTopics, NO_TOPIC_ID } from '../lib/topic-id.ts';
 import type { Progress, ProgressStore } from '../mongo/progress-store.ts';
-import type { StoredContribution, TotalsStore } from '../mongo/totals-store.ts';
+import type { StoredContribution, TotalsKey, TotalsStore } from '../mongo/totals-store.ts';
 import { pureWatermarkMs } from '../window/watermark.ts';
 
 export interface RecoveredPartition {
@@ -24,22 +24,20 @@ export interface RecoverySources {
 
 /**
  * Reads the partition's progress, making it if there is none, and then its registers: in this
- * order and in one causally consistent session of majority reads, so that the registers are never
- * older than the progress, and after a write of the session's, so that neither is stale: records
- * that another owner has counted since may be deleted by now.
+ * order, so that the registers are never older than the progress.
  *
+ * @param reopened of which the registers are wanted too, though their windows are late
  * @param earliestOffset where a partition without a document starts
  */
-export async function recoverPartition(
+export function recoverPartition(
   sources: RecoverySources,
   partition: number,
   topicId: string,
-  watermarkDelayMs: number,
+  { watermarkDelayMs, reopened }: { watermarkDelayMs: number; reopened: readonly TotalsKey[] },
   earliestOffset: () => Promise<number>,
 ): Promise<RecoveredPartition> {
-  const session = sources.client.startSession({ causalConsistency: true });
-  try {
-    await sources.progress.announce(partition, topicId, session);
+  return readingNewest(sources, partition, topicId, async (session) => {
+    const { totals } = sources;
     let progress = await sources.progress.read(partition, session);
     if (!progress) {
       const start = await earliestOffset();
@@ -48,12 +46,43 @@ export async function recoverPartition(
       progress = await sources.progress.read(partition, session);
     }
     if (!progress) throw new Error(`the progress document of partition ${partition} vanished`);
-    await judgeProgress(progress, topicId, () => sources.totals.isEmpty(session));
+    await judgeProgress(progress, topicId, () => totals.isEmpty(session));
     failPoint('in-recovery');
     const watermarkMs = pureWatermarkMs(progress.maxEventMs, watermarkDelayMs);
-    const contributions = await sources.totals.contributions(partition, watermarkMs, session);
+    const timely = await totals.contributions(partition, watermarkMs, session);
+    const late = await totals.contributionsTo(partition, reopened, session);
+    const contributions = [...timely, ...late];
     const known = topicId === NO_TOPIC_ID ? progress.topicId : topicId;
     return { progress: { ...progress, topicId: known }, contributions };
+  });
+}
+
+/** What the partition has contributed to keys of late windows. */
+export function readLate(
+  sources: RecoverySources,
+  { partition, topicId }: Pick<Progress, 'partition' | 'topicId'>,
+  keys: readonly TotalsKey[],
+): Promise<StoredContribution[]> {
+  return readingNewest(sources, partition, topicId, (session) =>
+    sources.totals.contributionsTo(partition, keys, session),
+  );
+}
+
+/**
+ * Reads in one causally consistent session of majority reads, and after a write of the session's,
+ * so that nothing of it is stale: records that another owner has counted since may be deleted by
+ * now.
+ */
+async function readingNewest<T>(
+  sources: RecoverySources,
+  partition: number,
+  topicId: string,
+  read: (session: ClientSession) => Promise<T>,
+): Promise<T> {
+  const session = sources.client.startSession({ causalConsistency: true });
+  try {
+    await sources.progress.announce(partition, topicId, session);
+    return await read(session);
   } finally {
     await session.endSession();
   }

@@ -89,6 +89,8 @@ export interface PartitionView {
   /** Where an open transaction begins that holds the position back; null when none does. */
   readonly openTransactionAt: number | null;
   readonly counted: number;
+  /** Of those, the ones that were late; durable. */
+  readonly lateCounted: number;
   readonly rejected: number;
   /** Newest valid event time, and the closing watermark; null before the first sale. */
   readonly newestSaleMs: number | null;
@@ -190,6 +192,8 @@ export interface LiveSnapshot {
     readonly watermarkDelayMs: number;
     readonly flushIntervalMs: number;
     readonly timeZone: string;
+    /** What becomes of late sales: rejected, or counted as corrections. */
+    readonly late: 'reject' | 'count';
     readonly memoryBytes: number;
   };
   readonly kafka: {
@@ -211,6 +215,8 @@ export interface LiveSnapshot {
     readonly salesPerSecond: number;
     readonly rejectedLastMinute: number;
     readonly counted: number;
+    /** Of those, the ones that were late; durable. */
+    readonly lateCounted: number;
     readonly rejected: number;
     readonly lag: number;
     readonly lagMs: number | null;

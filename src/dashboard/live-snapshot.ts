@@ -66,6 +66,7 @@ export function composeSnapshot(sources: SnapshotSources, nowMs: number): LiveSn
       watermarkDelayMs: settings.watermarkDelayMs,
       flushIntervalMs: settings.flushIntervalMs,
       timeZone: settings.timeZone,
+      late: settings.late,
       memoryBytes: sources.memoryBytes,
     },
     kafka: {
@@ -83,6 +84,7 @@ export function composeSnapshot(sources: SnapshotSources, nowMs: number): LiveSn
       salesPerSecond: monitor.salesPerSecond,
       rejectedLastMinute: monitor.rejectedLastMinute,
       counted: partitions.reduce((sum, { counted }) => sum + counted, 0),
+      lateCounted: partitions.reduce((sum, one) => sum + one.lateCounted, 0),
       rejected: partitions.reduce((sum, { rejected }) => sum + rejected, 0),
       lag: lags.reduce((sum, lag) => sum + lag, 0),
       lagMs: lagTimes.length === 0 ? null : Math.max(...lagTimes),
@@ -132,6 +134,7 @@ export function partitionViews(
       lagMs: null,
       openTransactionAt: null,
       counted: document?.counted ?? 0,
+      lateCounted: document?.lateCounted ?? 0,
       rejected: document ? total(document.rejected) : 0,
       reconnects: 0,
       ...time,
@@ -155,6 +158,7 @@ function ownView(own: PartitionStatus, nowMs: number) {
     lagMs: lagMs(own, nowMs),
     openTransactionAt: own.openTransactionAt,
     counted: own.counted,
+    lateCounted: own.durableLateCounted,
     rejected: own.rejected,
     reconnects: own.reconnects,
   };

@@ -196,6 +196,12 @@ export class Metrics {
       each({ topic }, (one) => (one.durableOffset < 0 ? null : one.durableCounted)),
     );
     this.#counter(
+      'vendaval_records_late_counted_total',
+      'Of the counted ones, those that were late and are counted all the same, by --late count.',
+      own,
+      each({ topic }, (one) => (one.durableOffset < 0 ? null : one.durableLateCounted)),
+    );
+    this.#counter(
       'vendaval_records_rejected_total',
       "Records rejected, sent to the dead-letter topic and durable, since the partition's first.",
       [...own, 'reason'],

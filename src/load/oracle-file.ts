@@ -5,8 +5,10 @@
  * it holds for a topic that nobody else has written to: what it can't answer for it says in
  * `not_because`.
  */
+
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { LatePolicy } from '../config/options.ts';
 import { EXIT, messageOf, VendavalError } from '../lib/errors.ts';
 import { REASONS } from '../sale/reasons.ts';
 import { windowStartMs } from '../window/window.ts';
@@ -54,6 +56,7 @@ export interface LoadOracle {
     readonly tolerancia_futuro_ms: number;
     readonly fuso_horario: string;
     readonly limite_categorias: number;
+    readonly atrasadas: LatePolicy;
   };
   readonly particoes: readonly OraclePartition[];
   /** Sorted by window and category. */
@@ -122,6 +125,7 @@ export function oracleOf(
       tolerancia_futuro_ms: rules.futureToleranceMs,
       fuso_horario: rules.timeZone,
       limite_categorias: rules.maxCategories,
+      atrasadas: rules.late,
     },
     particoes,
     totais: totalsOf(sorted, rules.windowMs),

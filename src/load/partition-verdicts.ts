@@ -7,6 +7,7 @@
  * The rules are written here again, apart from the engine's code, so that an error in one shows
  * in the comparison: windows, watermark, lateness, the future, the limit on categories.
  */
+import type { LatePolicy } from '../config/options.ts';
 import { assert } from '../lib/assert.ts';
 import { REASON, REASONS } from '../sale/reasons.ts';
 
@@ -17,6 +18,7 @@ export interface LoadRules {
   readonly futureToleranceMs: number;
   readonly timeZone: string;
   readonly maxCategories: number;
+  readonly late: LatePolicy;
 }
 
 /** What one batch adds once it is acknowledged. */
@@ -106,7 +108,7 @@ export class PartitionVerdicts {
     const isLate =
       this.#maxEventMs !== NO_EVENT_MS &&
       (window + 1) * windowMs <= this.#maxEventMs - watermarkDelayMs;
-    if (isLate) return this.reject(REASON.late);
+    if (isLate && this.#rules.late === 'reject') return this.reject(REASON.late);
     if (eventMs > this.#maxEventMs) this.#maxEventMs = eventMs;
     this.#journal.add(this.#rowOf(window) * this.#categories + category, centavos);
   }

@@ -38,6 +38,8 @@ export interface ProgressDocument {
   readonly marca_dagua: Date | null;
   readonly no_fim: boolean;
   readonly contadas: bigint;
+  /** Of those, the ones that were late; absent where there was none. */
+  readonly atrasadas?: bigint;
   /** By reason name; only those that occurred. */
   readonly rejeitadas: Readonly<Record<string, bigint>>;
   /** Categories admitted so far, in order of first appearance. */
@@ -60,6 +62,8 @@ export interface Progress {
   readonly closingWatermarkMs: number;
   readonly atEnd: boolean;
   readonly counted: number;
+  /** Of those, the ones that were late. */
+  readonly lateCounted: number;
   /** Indexed by reason code. */
   readonly rejected: readonly number[];
   readonly categories: readonly string[];
@@ -90,6 +94,8 @@ export interface ProgressCounts {
   readonly partition: number;
   readonly nextOffset: number;
   readonly counted: number;
+  /** Of those, the ones that were late. */
+  readonly lateCounted: number;
   /** Indexed by reason code. */
   readonly rejected: readonly number[];
   /** null when the last owner gave it up. */
@@ -234,6 +240,7 @@ export class ProgressStore {
       partition: ids.indexOf(document._id),
       nextOffset: Number(document.proximo_offset),
       counted: Number(document.contadas),
+      lateCounted: Number(document.atrasadas ?? 0),
       rejected: REASONS.map((name) => Number(document.rejeitadas[name] ?? 0)),
       owner: document.dono,
     }));
@@ -362,6 +369,7 @@ export class ProgressStore {
             maior_evento: state.maxEventMs === NO_EVENT_MS ? null : new Date(state.maxEventMs),
             no_fim: state.atEnd,
             contadas: BigInt(state.counted),
+            ...(state.lateCounted > 0 ? { atrasadas: BigInt(state.lateCounted) } : {}),
             rejeitadas: Object.fromEntries(rejected),
             // A cluster that was upgraded to Kafka 2.8 has given the topic its id.
             ...(state.topicId === NO_TOPIC_ID ? {} : { topico_id: state.topicId }),
@@ -428,6 +436,7 @@ function fromDocument(document: ProgressDocument, partition: number): Progress {
     lastBatch: markOf(document),
     ...timesOf(document),
     counted: Number(document.contadas),
+    lateCounted: Number(document.atrasadas ?? 0),
     rejected: REASONS.map((name) => Number(document.rejeitadas[name] ?? 0)),
     categories: document.categorias,
     skips: skipsOf(document),

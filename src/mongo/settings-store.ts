@@ -4,9 +4,9 @@
  * refused. Insert only; never changed.
  */
 import type { Db } from 'mongodb';
-import type { OptionKey, Settings } from '../config/options.ts';
+import type { LatePolicy, OptionKey, Settings } from '../config/options.ts';
 import { EXIT, VendavalError } from '../lib/errors.ts';
-import { RULES_VERSION } from '../sale/rules.ts';
+import { RULES_VERSION, RULES_VERSION_LATE_COUNTED } from '../sale/rules.ts';
 
 export const SETTINGS_COLLECTION = 'configuracao_vendaval';
 const ID = 'configuracao';
@@ -20,6 +20,7 @@ export interface PinnedSettings {
   readonly tolerancia_futuro_ms: number;
   readonly fuso_horario: string;
   readonly limite_categorias: number;
+  readonly atrasadas: LatePolicy;
 }
 
 /** The options behind the pinned fields; the version of the rules has none. */
@@ -31,11 +32,12 @@ export const PINNED_OPTIONS = {
   tolerancia_futuro_ms: 'futureToleranceMs',
   fuso_horario: 'timeZone',
   limite_categorias: 'maxCategories',
+  atrasadas: 'late',
 } as const satisfies Record<Exclude<keyof PinnedSettings, 'versao_regras'>, OptionKey>;
 
 export function toPin(settings: Settings): PinnedSettings {
   return {
-    versao_regras: RULES_VERSION,
+    versao_regras: settings.late === 'count' ? RULES_VERSION_LATE_COUNTED : RULES_VERSION,
     topico: settings.topic,
     colecao: settings.collection,
     janela_ms: settings.windowMs,
@@ -43,6 +45,7 @@ export function toPin(settings: Settings): PinnedSettings {
     tolerancia_futuro_ms: settings.futureToleranceMs,
     fuso_horario: settings.timeZone,
     limite_categorias: settings.maxCategories,
+    atrasadas: settings.late,
   };
 }
 
@@ -55,6 +58,7 @@ const FLAG_OF: Readonly<Record<keyof PinnedSettings, string>> = {
   tolerancia_futuro_ms: '--future-tolerance (ms)',
   fuso_horario: '--time-zone',
   limite_categorias: '--max-categories',
+  atrasadas: '--late',
 };
 
 interface SettingsDocument extends PinnedSettings {
@@ -86,14 +90,18 @@ export async function pinSettings(db: Db, settings: PinnedSettings): Promise<voi
     {
       code: 'E_SETTINGS_CHANGED',
       exitCode: EXIT.dataLossGuard,
-      hint: 'Use the pinned settings again, or another database: --database <new name>.',
+      hint:
+        'Use the pinned settings again, or another database: --database <new name>. To count this ' +
+        'one anew by other settings: vendaval reset.',
     },
   );
 }
 
 /** null before an engine has pinned any. */
-export function readPinned(db: Db): Promise<PinnedSettings | null> {
-  return db.collection<SettingsDocument>(SETTINGS_COLLECTION).findOne({ _id: ID });
+export async function readPinned(db: Db): Promise<PinnedSettings | null> {
+  const stored = await db.collection<SettingsDocument>(SETTINGS_COLLECTION).findOne({ _id: ID });
+  // Before there was a choice, late sales were rejected, and nothing was said of it.
+  return stored && { ...stored, atrasadas: stored.atrasadas ?? 'reject' };
 }
 
 export function differingFields(
@@ -101,5 +109,8 @@ export function differingFields(
   settings: PinnedSettings,
 ): (keyof PinnedSettings)[] {
   const fields = Object.keys(FLAG_OF) as (keyof PinnedSettings)[];
-  return fields.filter((field) => String(stored?.[field]) !== String(settings[field]));
+  const differing = fields.filter((field) => String(stored?.[field]) !== String(settings[field]));
+  // The version follows from that one.
+  const isByPolicy = differing.includes('atrasadas');
+  return differing.filter((field) => !(isByPolicy && field === 'versao_regras'));
 }

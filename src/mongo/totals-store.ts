@@ -11,6 +11,7 @@ import {
   type Collection,
   type Db,
   type Document,
+  type Filter,
   MongoBulkWriteError,
 } from 'mongodb';
 import { failPoint } from '../lib/fail-point.ts';
@@ -18,6 +19,7 @@ import { NO_WATERMARK_MS } from '../window/watermark.ts';
 
 /** Updates in one request; a request stays well under the server's 48 MB and 100,000. */
 const BULK_UPDATES_MAX = 500;
+const READ_IDS_MAX = 1000;
 const DUPLICATE_KEY = 11000;
 const DUPLICATE_RETRIES_MAX = 5;
 
@@ -63,9 +65,13 @@ export interface TotalsDocument {
   readonly corrigida_em?: Date;
 }
 
-export interface StoredContribution {
+/** A window and category. */
+export interface TotalsKey {
   readonly windowStartMs: number;
   readonly categoria: string;
+}
+
+export interface StoredContribution extends TotalsKey {
   readonly register: Register;
 }
 
@@ -120,17 +126,46 @@ export class TotalsStore {
     }
   }
 
-  /** What the partition has contributed to windows that its events can still reach. */
-  async contributions(
+  /** What the partition has contributed to windows that its timely events can still reach. */
+  contributions(
     partition: number,
     watermarkMs: number,
     session: ClientSession,
   ): Promise<StoredContribution[]> {
+    const isAll = watermarkMs === NO_WATERMARK_MS;
+    const reachable = isAll ? {} : { janela_fim: { $gt: new Date(watermarkMs) } };
+    return this.#registers(partition, reachable, session);
+  }
+
+  /** Whether a document holds more of the partition than up to this offset; looks at all of them. */
+  async isCountedBeyond(partition: number, offset: number): Promise<boolean> {
+    const beyond = { [`partes.${partition}.ate`]: { $gt: BigInt(offset) } };
+    return (await this.#collection.findOne(beyond, { projection: { _id: 1 } })) !== null;
+  }
+
+  /** What it has contributed to these; nothing comes of one that it has no register in. */
+  async contributionsTo(
+    partition: number,
+    keys: readonly TotalsKey[],
+    session: ClientSession,
+  ): Promise<StoredContribution[]> {
+    const ids = keys.map(({ windowStartMs, categoria }) => documentId(windowStartMs, categoria));
+    const found: StoredContribution[] = [];
+    for (let start = 0; start < ids.length; start += READ_IDS_MAX) {
+      const some = { _id: { $in: ids.slice(start, start + READ_IDS_MAX) } };
+      found.push(...(await this.#registers(partition, some, session)));
+    }
+    return found;
+  }
+
+  async #registers(
+    partition: number,
+    filter: Filter<TotalsDocument>,
+    session: ClientSession,
+  ): Promise<StoredContribution[]> {
     const path = `partes.${partition}`;
-    const reachable =
-      watermarkMs === NO_WATERMARK_MS ? {} : { janela_fim: { $gt: new Date(watermarkMs) } };
     const documents = this.#collection
-      .find({ ...reachable, [path]: { $exists: true } }, { session })
+      .find({ ...filter, [path]: { $exists: true } }, { session })
       .project<Pick<TotalsDocument, 'janela_inicio' | 'categoria' | 'partes'>>({
         janela_inicio: 1,
         categoria: 1,

@@ -62,6 +62,7 @@ export const EN: Texts = {
     rejectedNone: 'No sale was rejected.',
     rejectedTotal: 'Rejected in all',
     rejectedTopic: 'The originals are in the topic',
+    lateCounted: 'Late, and counted all the same as corrections',
     reason: 'Reason',
     count: 'Count',
     samples: 'Samples',

@@ -68,6 +68,7 @@ export const PT = {
     rejectedNone: 'Nenhuma venda foi rejeitada.',
     rejectedTotal: 'Rejeitadas no total',
     rejectedTopic: 'Os originais estão no tópico',
+    lateCounted: 'Atrasadas, e contadas assim mesmo como correções',
     reason: 'Motivo',
     count: 'Quantas',
     samples: 'Exemplos',

@@ -259,7 +259,10 @@ export function showRejected(
     stream.rejected === 0
       ? ui.rejectedNone
       : `${ui.rejectedTotal}: ${format.count(stream.rejected)}. ${ui.rejectedTopic} ${engine.deadLetterTopic}.`;
-  setText(byId('rejected-summary'), summary);
+  // Where late sales are counted, it is said how many, also of none.
+  const late =
+    engine.late === 'count' ? ` ${ui.lateCounted}: ${format.count(stream.lateCounted)}.` : '';
+  setText(byId('rejected-summary'), summary + late);
   keyed(
     byId('rejected'),
     rejected.map(({ reason }) => reason),

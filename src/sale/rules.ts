@@ -34,6 +34,12 @@ export const EVENT_TIME_MS_LIMIT = 2 ** 32 * 1000;
 /** Increment when any rule changes which verdict a record gets. */
 export const RULES_VERSION = 2;
 
+/**
+ * In its place where late sales are counted: a release that does not know of that policy refuses
+ * such a database, and rejects nothing that another engine counts.
+ */
+export const RULES_VERSION_LATE_COUNTED = 3;
+
 /** The categories admitted so far, in order of first appearance. Implemented over shared memory. */
 export interface CategoryIds {
   /** The id of `name`, admitted now if it is new; -1 when the limit is reached. */

@@ -34,7 +34,7 @@ import { REASONS } from '../sale/reasons.ts';
 import { CATEGORY_BYTES_MAX, SALES_PER_BATCH_MAX } from '../sale/rules.ts';
 
 export const MAGIC = 0x56445641; // "VDVA"
-export const LAYOUT_VERSION = 2;
+export const LAYOUT_VERSION = 3;
 
 const LINE_BYTES = 64;
 const align = (bytes: number) => Math.ceil(bytes / LINE_BYTES) * LINE_BYTES;
@@ -131,12 +131,14 @@ export const SNAPSHOT = {
   newestRecordMs: 7,
   /** One counter for each reason from here; index 0 (valid) stays unused. */
   rejected: 8,
+  /** Of the counted ones, those that were late. */
+  lateCounted: 29,
   /** Leader epoch and checksum of the batch before nextOffset: a BatchMark. */
   lastEpoch: 30,
   lastCrc: 31,
 } as const;
 export const SNAPSHOT_WORDS = 32;
-assert(SNAPSHOT.rejected + REASONS.length <= SNAPSHOT.lastEpoch, 'snapshot holds every reason');
+assert(SNAPSHOT.rejected + REASONS.length <= SNAPSHOT.lateCounted, 'snapshot holds every reason');
 
 export interface DeltaOffsets {
   readonly snapshot: number;

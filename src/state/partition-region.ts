@@ -40,6 +40,7 @@ export interface PartitionSnapshot {
   readonly idleMs: number;
   readonly atEnd: boolean;
   readonly counted: number;
+  readonly lateCounted: number;
   readonly dictionaryCount: number;
   /** Kafka timestamps of the oldest and newest batch in the delta; -1 for none. */
   readonly oldestRecordMs: number;
@@ -164,6 +165,7 @@ export function readSnapshot(delta: Delta): PartitionSnapshot {
     idleMs: words[SNAPSHOT.idleMs],
     atEnd: words[SNAPSHOT.atEnd] === 1,
     counted: words[SNAPSHOT.counted],
+    lateCounted: words[SNAPSHOT.lateCounted],
     dictionaryCount: words[SNAPSHOT.dictionaryCount],
     oldestRecordMs: words[SNAPSHOT.oldestRecordMs],
     newestRecordMs: words[SNAPSHOT.newestRecordMs],

@@ -31,6 +31,9 @@ export function compareProgress(
   if (stored.counted !== judged.counted) {
     wrong('contadas', String(stored.counted), String(judged.counted));
   }
+  if (stored.lateCounted !== judged.lateCounted) {
+    wrong('atrasadas', String(stored.lateCounted), String(judged.lateCounted));
+  }
   const reasons = [...new Set([...stored.rejected.keys(), ...judged.rejected.keys()])].sort();
   for (const reason of reasons) {
     const [found, expected] = [stored.rejected.get(reason) ?? 0, judged.rejected.get(reason) ?? 0];

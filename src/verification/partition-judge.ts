@@ -62,6 +62,8 @@ export interface Sum {
 /** The partition's state as of an offset. */
 export interface JudgedState {
   readonly counted: number;
+  /** Of those, the ones that were late. */
+  readonly lateCounted: number;
   readonly rejected: ReadonlyMap<string, number>;
   readonly maxEventMs: number | null;
   readonly categories: readonly string[];
@@ -93,6 +95,7 @@ export class PartitionJudge {
   readonly #rejects = new LetterRowsBuilder();
   readonly #categories: Set<string>;
   #counted = 0;
+  #lateCounted = 0;
   #records = 0;
   #maxEventMs = Number.NEGATIVE_INFINITY;
   #atProgress: JudgedState | null = null;
@@ -114,6 +117,7 @@ export class PartitionJudge {
 
   /** No record from here on can change what is asked for: all are late for the whole range. */
   get isBeyondRange(): boolean {
+    if (this.#rules.isLateCounted) return false;
     return this.#maxEventMs - this.#rules.delayMs >= this.#task.range.toMs;
   }
 
@@ -174,7 +178,10 @@ export class PartitionJudge {
       return 'future_timestamp';
     }
     const windowStartMs = sale.eventMs - (sale.eventMs % windowMs);
-    if (windowStartMs + windowMs <= this.#maxEventMs - delayMs) return LATE;
+    if (windowStartMs + windowMs <= this.#maxEventMs - delayMs) {
+      if (!this.#rules.isLateCounted) return LATE;
+      this.#lateCounted++;
+    }
     this.#counted++;
     if (sale.eventMs > this.#maxEventMs) this.#maxEventMs = sale.eventMs;
     this.#add(record.offset, windowStartMs, sale);
@@ -236,6 +243,7 @@ export class PartitionJudge {
   #state(): JudgedState {
     return {
       counted: this.#counted,
+      lateCounted: this.#lateCounted,
       rejected: new Map(this.#rejected),
       maxEventMs: this.#maxEventMs === Number.NEGATIVE_INFINITY ? null : this.#maxEventMs,
       categories: [...this.#categories],

@@ -6,7 +6,7 @@ import type { ClientSession, Db } from 'mongodb';
 import { VendavalError } from '../lib/errors.ts';
 
 /** Versions of the rules that this verifier knows; another one judges records otherwise. */
-const KNOWN_VERSIONS = [1, 2];
+const KNOWN_VERSIONS = [1, 2, 3];
 
 export interface Rules {
   readonly version: number;
@@ -18,6 +18,8 @@ export interface Rules {
   /** IANA zone of timestamps that name none. */
   readonly timeZone: string;
   readonly maxCategories: number;
+  /** Late sales are counted too, as corrections. */
+  readonly isLateCounted: boolean;
 }
 
 /** The rules that the database's totals were made by. */
@@ -35,7 +37,7 @@ export async function readRules(db: Db, session: ClientSession): Promise<Rules> 
   if (!KNOWN_VERSIONS.includes(version)) {
     throw new VendavalError(
       `the totals in "${db.databaseName}" were made by version ${stored.versao_regras} of the ` +
-        `rules, and this program knows ${KNOWN_VERSIONS.join(' and ')}`,
+        `rules, and this program knows ${KNOWN_VERSIONS.join(', ')}`,
       { code: 'E_VERIFY_RULES', hint: 'Verify with the release that counts.' },
     );
   }
@@ -48,6 +50,7 @@ export async function readRules(db: Db, session: ClientSession): Promise<Rules> 
     futureToleranceMs: whole(stored, 'tolerancia_futuro_ms'),
     timeZone: text(stored, 'fuso_horario'),
     maxCategories: whole(stored, 'limite_categorias'),
+    isLateCounted: isLateCounted(stored),
   };
 }
 
@@ -63,6 +66,12 @@ function whole(stored: Stored, field: string): number {
   const value = Number(stored[field]);
   if (Number.isSafeInteger(value) && value >= 0) return value;
   throw unusable(field, stored[field]);
+}
+
+/** Databases from before there was a choice say nothing of it. */
+function isLateCounted({ atrasadas = 'reject' }: Stored): boolean {
+  if (atrasadas !== 'reject' && atrasadas !== 'count') throw unusable('atrasadas', atrasadas);
+  return atrasadas === 'count';
 }
 
 function unusable(field: string, value: unknown): VendavalError {

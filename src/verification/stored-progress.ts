@@ -13,6 +13,7 @@ export interface StoredProgress {
   readonly closingWatermarkMs: number | null;
   readonly isAtEnd: boolean;
   readonly counted: number;
+  readonly lateCounted: number;
   readonly rejected: ReadonlyMap<string, number>;
   readonly categories: readonly string[];
   /** In order of offsets. */
@@ -47,6 +48,8 @@ const FIELDS: Readonly<Record<string, Form>> = {
   marca_dagua: DATE_OR_NULL,
   no_fim: ['boolean', (value) => typeof value === 'boolean'],
   contadas: LONG,
+  // Of those, the late ones; absent where there was none.
+  atrasadas: ['long', (value) => value === undefined || isLong(value)],
   rejeitadas: ['an object of longs', (value) => isObjectOf(value, isLong)],
   categorias: ['an array of strings', (value) => Array.isArray(value) && value.every(isText)],
   // What was passed over unread; absent where nothing was.
@@ -121,6 +124,7 @@ function toProgress(partition: number, document: Document): StoredProgress {
     closingWatermarkMs: document.marca_dagua?.getTime() ?? null,
     isAtEnd: document.no_fim,
     counted: Number(document.contadas),
+    lateCounted: Number(document.atrasadas ?? 0),
     rejected: new Map(counts.map(([reason, count]) => [reason, Number(count)])),
     categories: document.categorias,
     skips: Object.entries((document.saltos ?? {}) as Record<string, Skip>)

@@ -1,4 +1,6 @@
 /** What the coordinator and a lease's worker tell each other besides shared memory. */
+
+import type { LatePolicy } from '../config/options.ts';
 import type { KafkaSecurity } from '../kafka/access.ts';
 import type { VendavalErrorOptions } from '../lib/errors.ts';
 import type { BatchMark } from '../state/batch-mark.ts';
@@ -27,6 +29,8 @@ export interface LeaseStart {
   readonly lastBatch: BatchMark;
   readonly maxEventMs: number;
   readonly counted: number;
+  /** Of those, the ones that were late. */
+  readonly lateCounted: number;
   /** Indexed by reason code. */
   readonly rejected: readonly number[];
   /**
@@ -42,6 +46,7 @@ export interface TimeRules {
   readonly watermarkDelayMs: number;
   readonly futureToleranceMs: number;
   readonly timeZone: string;
+  readonly late: LatePolicy;
 }
 
 /** One end of the channel between a lease and its coordinator: what of a MessagePort is used. */

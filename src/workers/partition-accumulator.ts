@@ -3,8 +3,8 @@
  * function of the partition's log and the pinned rules: the state here after offset o is the same
  * on every replay. No object, string or closure is made for a typical record.
  *
- * A sale's verdict, in this order: the reader's (form, fields, category limit), future, late,
- * counted. A sale that a newer write already covers (`guards`) advances time and counters, and is
+ * A sale's verdict, in this order: the reader's (form, fields, category limit), future, late (unless
+ * those are counted too), counted. A sale that a newer write already covers (`guards`) advances time and counters, and is
  * not added again. The sales of a SaleBatch are judged as if they were records one after the other
  * at the same offset; nothing of them is kept before there is room for all.
  */
@@ -60,6 +60,8 @@ export class PartitionAccumulator {
   lastCrc: number;
   maxEventMs: number;
   counted: number;
+  /** Of those, the ones that were late. */
+  lateCounted: number;
   readonly rejected: Float64Array;
   /** Kafka timestamps of the batches since the last snapshot, for display; -1 for none. */
   #oldestRecordMs = -1;
@@ -73,6 +75,8 @@ export class PartitionAccumulator {
   #guardedBelow = 0;
   /** Window indices below this one are late. */
   #firstOpenWindow: number;
+  /** Of the batch that is being judged: its late sales, where those are counted. */
+  #lateInBatch = 0;
   readonly #cursor = new RecordCursor();
   readonly #spans: RecordSpans = {
     keyStart: 0,
@@ -94,6 +98,7 @@ export class PartitionAccumulator {
     this.lastCrc = start.lastBatch.crc;
     this.maxEventMs = start.maxEventMs;
     this.counted = start.counted;
+    this.lateCounted = start.lateCounted;
     this.rejected = Float64Array.from(REASONS, (_, code) => start.rejected[code] ?? 0);
     this.#firstOpenWindow = this.#openFrom(start.maxEventMs);
     for (const { window, categoria, ate } of start.guards) {
@@ -205,6 +210,7 @@ export class PartitionAccumulator {
     words[SNAPSHOT.idleMs] = idleMs;
     words[SNAPSHOT.atEnd] = atEnd ? 1 : 0;
     words[SNAPSHOT.counted] = this.counted;
+    words[SNAPSHOT.lateCounted] = this.lateCounted;
     words[SNAPSHOT.dictionaryCount] = this.#region.dictionary.size;
     words[SNAPSHOT.oldestRecordMs] = this.#oldestRecordMs;
     words[SNAPSHOT.newestRecordMs] = this.#newestRecordMs;
@@ -266,7 +272,7 @@ export class PartitionAccumulator {
       return REASON.future_timestamp;
     }
     const window = Math.floor(eventMs / this.#rules.windowMs);
-    if (window < this.#firstOpenWindow) return REASON.late;
+    if (window < this.#firstOpenWindow) return this.#judgeLate(window, offset);
     if (offset >= this.#guardedBelow || !this.#isCovered(window, scanner.categoryId, offset)) {
       if (!this.#region.active.table.add(window, scanner.categoryId, scanner.valorCentavos)) {
         return FULL;
@@ -274,6 +280,18 @@ export class PartitionAccumulator {
     }
     this.counted++;
     if (eventMs > this.maxEventMs) this.#advanceTo(eventMs);
+    return 0;
+  }
+
+  /** The scanner's sale, whose window has closed for this partition; it moves no time. */
+  #judgeLate(window: number, offset: number): number {
+    if (this.#rules.late === 'reject') return REASON.late;
+    const { categoryId, valorCentavos } = this.#scanner;
+    if (offset >= this.#guardedBelow || !this.#isCovered(window, categoryId, offset)) {
+      if (!this.#region.active.table.add(window, categoryId, valorCentavos)) return FULL;
+    }
+    this.counted++;
+    this.lateCounted++;
     return 0;
   }
 
@@ -328,6 +346,7 @@ export class PartitionAccumulator {
     // Nothing can stop it from here on.
     this.#addAll(table, offset);
     this.counted += flat.count - flat.rejected.length;
+    this.lateCounted += this.#lateInBatch;
     if (newestMs > this.maxEventMs) this.#advanceTo(newestMs);
     return 0;
   }
@@ -339,7 +358,8 @@ export class PartitionAccumulator {
    */
   #judgeTimes(timestampMs: number): number {
     const flat = this.#flat;
-    const { windowMs, futureToleranceMs } = this.#rules;
+    const { windowMs, futureToleranceMs, late } = this.#rules;
+    this.#lateInBatch = 0;
     const latestMs = timestampMs >= 0 ? timestampMs + futureToleranceMs : Number.POSITIVE_INFINITY;
     // Mostly neither the oldest nor the newest gives a reason to look at each.
     const newestMs = Math.max(flat.eventMsMax, this.maxEventMs);
@@ -355,7 +375,8 @@ export class PartitionAccumulator {
         const detail = futureDetail(eventMs, timestampMs);
         flat.reject({ index, reason: REASON.future_timestamp, detail });
       } else if (Math.floor(eventMs / windowMs) < firstOpenWindow) {
-        flat.reject({ index, reason: REASON.late, detail: lateDetail(eventMs, maxEventMs) });
+        if (late === 'count') this.#lateInBatch++;
+        else flat.reject({ index, reason: REASON.late, detail: lateDetail(eventMs, maxEventMs) });
       } else if (eventMs > maxEventMs) {
         maxEventMs = eventMs;
         firstOpenWindow = this.#openFrom(eventMs);

@@ -49,10 +49,10 @@ const change = (file: string, find: string, replace: string): Replacement => ({
 });
 
 const WRITES_TOTALS =
-  'if (!(await this.#untilItHolds(() => totals.write(updates), giveUp))) return null;';
+  'if (!(await this.untilItHolds(() => totals.write(updates), giveUp))) return null;';
 const SENDS_LETTERS =
-  'if (!(await this.#untilItHolds(() => deadLetters.send(letters), giveUp))) return null;';
-const WRITES_PROGRESS = 'if (!(await this.#untilItHolds(advance, giveUp))) return null;';
+  'if (!(await this.untilItHolds(() => deadLetters.send(letters), giveUp))) return null;';
+const WRITES_PROGRESS = 'if (!(await this.untilItHolds(advance, giveUp))) return null;';
 
 export const PROTECTIONS: readonly Protection[] = [
   {
@@ -273,6 +273,22 @@ export const PROTECTIONS: readonly Protection[] = [
       ),
     ],
     simulated: { seedsMax: 500, breaks: /^registers are true/ },
+  },
+  {
+    name: 'late sales are added to what the database holds of their window',
+    changes: [change(ENGINE, 'if (!(await this.#reopenLate(taking))) return;', '')],
+    simulated: { seedsMax: 500, breaks: /^registers are true/ },
+  },
+  {
+    name: 'late sales are not added to a register that holds them already',
+    changes: [
+      change(
+        OWNED,
+        'if (stored.some(({ register }) => register.ate > this.durable.nextOffset)) return false;',
+        '',
+      ),
+    ],
+    simulated: { seedsMax: 2000, breaks: /^registers are true/ },
   },
   {
     name: 'categories are kept with progress',

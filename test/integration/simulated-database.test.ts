@@ -160,6 +160,7 @@ function randomProgress(random: Random): Progress {
     closingWatermarkMs: random.pick([NO_WATERMARK_MS, T + random.between(-5000, 5000)]),
     atEnd: random.chance(0.5),
     counted: random.between(0, 99),
+    lateCounted: random.between(0, 9),
     rejected: REASONS.map((_, code) => (code > 0 && random.chance(0.2) ? code : 0)),
     categories,
     skips: [],

@@ -176,6 +176,7 @@ function progressDifferences(
     const stored = {
       next: number(document?.proximo_offset),
       counted: number(document?.contadas),
+      late: number(document?.atrasadas ?? 0),
       rejected: Object.entries(document?.rejeitadas ?? {})
         .map(([r, n]) => `${r} ${n}`)
         .sort(),
@@ -185,6 +186,7 @@ function progressDifferences(
     const wanted = {
       next: end,
       counted: expected?.counted ?? 0,
+      late: expected?.lateCounted ?? 0,
       rejected: [...(expected?.rejected ?? [])].map(([r, n]) => `${r} ${n}`).sort(),
       maxEventMs: expected?.maxEventMs ?? null,
       categories: expected?.categories ?? [],

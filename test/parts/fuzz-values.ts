@@ -54,6 +54,7 @@ export function valuesCase(random: Random): string {
     futureToleranceMs: RULES.futureToleranceMs,
     timeZone: RULES.timeZone,
     maxCategories: CATEGORIES_MAX,
+    late: RULES.late,
   };
   compare(reading, judgeAll(records, TOPIC, rules));
   return records.length > 0 ? 'values right' : 'values none';

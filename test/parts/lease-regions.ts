@@ -22,6 +22,7 @@ export const RULES: TimeRules = {
   watermarkDelayMs: 120_000,
   futureToleranceMs: 300_000,
   timeZone: 'UTC',
+  late: 'reject',
 };
 
 export const FROM_THE_START: LeaseStart = {
@@ -29,6 +30,7 @@ export const FROM_THE_START: LeaseStart = {
   lastBatch: NO_MARK,
   maxEventMs: -1,
   counted: 0,
+  lateCounted: 0,
   rejected: [],
   guards: [],
 };

@@ -16,6 +16,7 @@ export interface OracleRules {
   readonly futureToleranceMs: number;
   readonly timeZone: string;
   readonly maxCategories: number;
+  readonly late: 'reject' | 'count';
 }
 
 export const DEFAULT_RULES: OracleRules = {
@@ -24,6 +25,7 @@ export const DEFAULT_RULES: OracleRules = {
   futureToleranceMs: 300_000,
   timeZone: 'UTC',
   maxCategories: 10_000,
+  late: 'reject',
 };
 
 export interface ExpectedPart {
@@ -53,6 +55,8 @@ export interface ExpectedDeadLetter {
 export interface ExpectedPartition {
   records: number;
   counted: number;
+  /** Of those, the ones that were late. */
+  lateCounted: number;
   readonly rejected: Map<string, number>;
   maxEventMs: number | null;
   readonly categories: string[];
@@ -96,7 +100,8 @@ function judge(
   }
   const windowEndMs = eventMs - (eventMs % rules.windowMs) + rules.windowMs;
   if (partition.maxEventMs !== null && windowEndMs <= partition.maxEventMs - rules.delayMs) {
-    return { counted: false, reason: 'late' };
+    if (rules.late === 'reject') return { counted: false, reason: 'late' };
+    partition.lateCounted++;
   }
   return { counted: true, categoria, centavos: BigInt(sale.valorCentavos), eventMs };
 }
@@ -141,7 +146,10 @@ export function judgeAll(
   for (const record of records) {
     let partition = oracle.partitions.get(record.partition);
     if (!partition) {
-      partition = { records: 0, counted: 0, rejected: new Map(), maxEventMs: null, categories: [] };
+      partition = {
+        ...{ records: 0, counted: 0, lateCounted: 0, rejected: new Map(), maxEventMs: null },
+        categories: [],
+      };
       oracle.partitions.set(record.partition, partition);
     }
     partition.records++;

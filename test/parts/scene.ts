@@ -85,7 +85,7 @@ export class Scene {
 
   /** The engine's flags, with `extra` winning; a value of null leaves one out. */
   flags(extra: Readonly<Record<string, string | null>> = {}): string[] {
-    const { windowMs, delayMs, futureToleranceMs, timeZone, maxCategories } = this.rules;
+    const { windowMs, delayMs, futureToleranceMs, timeZone, maxCategories, late } = this.rules;
     const all: Record<string, string | null> = {
       brokers: this.brokers,
       topic: this.topic,
@@ -97,6 +97,7 @@ export class Scene {
       'future-tolerance': `${futureToleranceMs}ms`,
       'time-zone': timeZone,
       'max-categories': String(maxCategories),
+      late,
       http: 'off',
       ...this.#flags,
       ...extra,

@@ -5,6 +5,7 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { LatePolicy } from '../../src/config/options.ts';
 import { PartitionTotals } from '../../src/coordinator/partition-totals.ts';
 import { BatchHead } from '../../src/kafka/record-batch.ts';
 import type { Register } from '../../src/mongo/totals-store.ts';
@@ -93,6 +94,8 @@ const entries: fc.Arbitrary<Entry> = fc.oneof(
   },
 );
 
+const policies = fc.constantFrom<LatePolicy>('reject', 'count');
+
 /** Batches with gaps between and inside them. */
 const logs: fc.Arbitrary<LogBatch[]> = fc
   .array(
@@ -139,19 +142,20 @@ const encodable = ({ categoria, centavos, eventMs }: SaleEntry) => ({
 });
 
 /** The rules, said once more. */
-function oracle(log: readonly LogBatch[]) {
+function oracle(log: readonly LogBatch[], late: LatePolicy = 'reject') {
   const sums: Sums = {};
   const rejections: string[] = [];
   const categories: string[] = [];
   let maxEventMs = -1;
   let counted = 0;
+  let lateCounted = 0;
   for (const { offset, entry } of log.flatMap((batch) => batch.entries)) {
     if ('junk' in entry) rejections.push(`${offset} ${entry.reason}`);
     else if ('json' in entry) reject(`${offset}`, judge(entry.json));
     else if ('flat' in entry) reject(`${offset}`, judge(entry.flat));
     else entry.batch.forEach((sale, index) => void reject(`${offset}/${index}`, judge(sale)));
   }
-  return { sums, rejections, categories, maxEventMs, counted };
+  return { sums, rejections, categories, maxEventMs, counted, lateCounted };
 
   function reject(at: string, reason: string | null): void {
     if (reason !== null) rejections.push(`${at} ${reason}`);
@@ -165,7 +169,10 @@ function oracle(log: readonly LogBatch[]) {
     }
     if (eventMs - T > 300_000) return 'future_timestamp';
     const windowEnd = (Math.floor(eventMs / 60_000) + 1) * 60_000;
-    if (maxEventMs >= 0 && windowEnd <= maxEventMs - 120_000) return 'late';
+    if (maxEventMs >= 0 && windowEnd <= maxEventMs - 120_000) {
+      if (late === 'reject') return 'late';
+      lateCounted++;
+    }
     counted++;
     addSale(sums, `${Math.floor(eventMs / 60_000)}|${categoria}`, centavos);
     maxEventMs = Math.max(maxEventMs, eventMs);
@@ -189,9 +196,10 @@ describe('PartitionAccumulator on generated logs', () => {
     const freezes = fc.infiniteStream(fc.boolean());
     const limits = fc.constantFrom(TINY, ROOMY);
     fc.assert(
-      fc.property(logs, freezes, limits, (log, freezeNow, size) => {
+      fc.property(logs, freezes, limits, policies, (log, freezeNow, size, late) => {
         const region = regionPair(size);
-        const accumulator = new PartitionAccumulator(region.worker, RULES, FROM_THE_START);
+        const rules = { ...RULES, late };
+        const accumulator = new PartitionAccumulator(region.worker, rules, FROM_THE_START);
         const drained = new Drained();
         const freeze = () => {
           accumulator.writeSnapshot(0, false);
@@ -203,12 +211,13 @@ describe('PartitionAccumulator on generated logs', () => {
           if (freezeNow.next().value) freeze();
         }
         freeze();
-        const expected = oracle(log);
+        const expected = oracle(log, late);
         expect(drained.sums).toEqual(expected.sums);
         expect(drained.rejections).toEqual(expected.rejections);
         expect(drained.categories).toEqual(expected.categories);
         expect(drained.snapshot).toMatchObject({
           counted: expected.counted,
+          lateCounted: expected.lateCounted,
           maxEventMs: expected.maxEventMs,
           nextOffset: log.at(-1)!.lastOffset + 1,
         });
@@ -221,8 +230,8 @@ describe('PartitionAccumulator on generated logs', () => {
 
   it('has the same state after an offset from wherever below it the replay began', () => {
     fc.assert(
-      fc.property(logs, fc.nat(), (log, at) => {
-        const whole = runFrom(log, FROM_THE_START, []);
+      fc.property(logs, fc.nat(), policies, (log, at, late) => {
+        const whole = runFrom(log, FROM_THE_START, [], late);
         const cut = at % (log.at(-1)!.lastOffset + 2);
         // The state as of the last record below the cut, which may lie inside a batch.
         const below = runFrom(
@@ -232,10 +241,12 @@ describe('PartitionAccumulator on generated logs', () => {
           })),
           FROM_THE_START,
           [],
+          late,
         );
-        const { maxEventMs, counted, rejected } = below.snapshot!;
-        const start = { ...FROM_THE_START, nextOffset: cut, maxEventMs, counted, rejected };
-        const rest = runFrom(log, start, below.categories);
+        const { maxEventMs, counted, lateCounted, rejected } = below.snapshot!;
+        const figures = { maxEventMs, counted, lateCounted, rejected };
+        const start = { ...FROM_THE_START, nextOffset: cut, ...figures };
+        const rest = runFrom(log, start, below.categories, late);
         expect(rest.snapshot).toEqual({ ...whole.snapshot, nextOffset: rest.snapshot!.nextOffset });
         expect([...below.rejections, ...rest.rejections]).toEqual(whole.rejections);
         expect(rest.categories).toEqual(whole.categories);
@@ -245,9 +256,14 @@ describe('PartitionAccumulator on generated logs', () => {
   });
 });
 
-function runFrom(log: readonly LogBatch[], start: LeaseStart, names: readonly string[]): Drained {
+function runFrom(
+  log: readonly LogBatch[],
+  start: LeaseStart,
+  names: readonly string[],
+  late: LatePolicy,
+): Drained {
   const region = regionPair(ROOMY, names);
-  const accumulator = new PartitionAccumulator(region.worker, RULES, start);
+  const accumulator = new PartitionAccumulator(region.worker, { ...RULES, late }, start);
   const drained = new Drained();
   for (const batch of log) addBatch(accumulator, encode(batch), () => expect.fail('no room'));
   accumulator.writeSnapshot(0, false);
@@ -293,9 +309,10 @@ interface Life {
   readonly dies: boolean;
 }
 
-function live(stored: Stored, log: readonly LogBatch[], life: Life): void {
+function live(stored: Stored, log: readonly LogBatch[], life: Life, late: LatePolicy): void {
   const region = regionPair(TINY, stored.progress.categories);
-  const accumulator = new PartitionAccumulator(region.worker, RULES, stored.start());
+  const rules = { ...RULES, late };
+  const accumulator = new PartitionAccumulator(region.worker, rules, stored.start());
   const contributions = [...stored.registers.values()].map((register) => ({
     ...register,
     register,
@@ -307,7 +324,8 @@ function live(stored: Stored, log: readonly LogBatch[], life: Life): void {
     const delta = region.coordinator.frozen!;
     region.coordinator.dictionary.readNew();
     const snapshot = readSnapshot(delta);
-    const { nextOffset, lastBatch, maxEventMs, counted, rejected, dictionaryCount } = snapshot;
+    const { nextOffset, lastBatch, maxEventMs, dictionaryCount } = snapshot;
+    const { counted, lateCounted, rejected } = snapshot;
     const { dictionary } = region.coordinator;
     const updates = totals.absorb(delta.table, (id) => dictionary.nameOf(id), nextOffset);
     region.coordinator.release();
@@ -317,7 +335,7 @@ function live(stored: Stored, log: readonly LogBatch[], life: Life): void {
     });
     if (isLast) return;
     const categories = dictionary.names(dictionaryCount);
-    const start = { nextOffset, lastBatch, maxEventMs, counted, rejected };
+    const start = { nextOffset, lastBatch, maxEventMs, counted, lateCounted, rejected };
     stored.progress = { ...start, guards: [], categories };
   };
   const todo = log.filter(({ lastOffset }) => lastOffset >= accumulator.nextOffset);
@@ -338,17 +356,18 @@ describe('registers, guards and replay together', () => {
 
   it("give the true totals though owners die between a checkpoint's registers and its progress", () => {
     fc.assert(
-      fc.property(logs, lives, (log, deaths) => {
+      fc.property(logs, lives, policies, (log, deaths, late) => {
         const stored = new Stored();
-        for (const life of deaths) live(stored, log, life);
-        live(stored, log, { batches: 0, written: [true], dies: false });
-        const expected = oracle(log);
+        for (const life of deaths) live(stored, log, life, late);
+        live(stored, log, { batches: 0, written: [true], dies: false }, late);
+        const expected = oracle(log, late);
         const found: Sums = {};
         for (const [key, { count, centavos, menor, maior }] of stored.registers) {
           found[key] = { count, centavos: Number(centavos), menor, maior };
         }
         expect(found).toEqual(expected.sums);
         expect(stored.progress.counted).toBe(expected.counted);
+        expect(stored.progress.lateCounted).toBe(expected.lateCounted);
       }),
       { numRuns: 300 },
     );

@@ -121,6 +121,7 @@ const rules = fc.record({
   futureToleranceMs: fc.constantFrom(0, 300_000),
   timeZone: fc.constantFrom('UTC', 'America/Sao_Paulo'),
   maxCategories: fc.constantFrom(1, 3, 10_000),
+  late: fc.constantFrom('reject', 'count'),
 });
 
 describe('the sales of a load', () => {
@@ -148,14 +149,7 @@ describe('the sales of a load', () => {
   }, 60_000);
 
   it('are the same however they fall into batches, but for their times', () => {
-    const { windowMs, timeZone, maxCategories, futureToleranceMs } = DEFAULT_RULES;
-    const given = {
-      windowMs,
-      timeZone,
-      maxCategories,
-      futureToleranceMs,
-      watermarkDelayMs: 60_000,
-    };
+    const given = { ...DEFAULT_RULES, watermarkDelayMs: 60_000 };
     const content = (list: readonly { count: number; bytes: number }[]) =>
       make(7, {}, given, list).records.map(({ value }) =>
         String(value).replace(/, "timestamp".*/, ''),

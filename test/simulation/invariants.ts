@@ -24,6 +24,7 @@ type Progress = {
   readonly marca_dagua: Date | null;
   readonly no_fim: boolean;
   readonly contadas: bigint;
+  readonly atrasadas?: bigint;
   readonly rejeitadas: Readonly<Record<string, bigint>>;
   readonly categorias: readonly string[];
 };
@@ -183,6 +184,7 @@ export class Invariants implements Watcher {
     const found = {
       maxEventMs: after.maior_evento?.getTime() ?? -1,
       counted: Number(after.contadas),
+      lateCounted: Number(after.atrasadas ?? 0),
       rejected: Object.fromEntries(
         Object.entries(after.rejeitadas).map(([reason, count]) => [reason, Number(count)]),
       ),

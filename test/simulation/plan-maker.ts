@@ -33,9 +33,8 @@ export function makePlan(seed: number): Plan {
   const partitions = Array.from({ length: partitionCount }, (_, index) =>
     makePartition(random, rules, troubleMs, index > 0 && random.chance(0.2)),
   ).sort((a, b) => a.atMs - b.atMs);
-  return {
+  const plan = {
     seed,
-    rules,
     flushIntervalMs: random.pick([100, 250, 500]),
     tableSlots: random.pick([4, 8, 64]),
     rejectLogBytes: random.pick([400, 4096]),
@@ -47,6 +46,8 @@ export function makePlan(seed: number): Plan {
     weather: makeWeather(random),
     healAtMs: troubleMs,
   };
+  const late = random.chance(0.4) ? 'count' : 'reject';
+  return { ...plan, rules: { ...rules, late } };
 }
 
 function makePartition(

@@ -74,6 +74,8 @@ export interface PlannedRules {
   readonly watermarkDelayMs: number;
   readonly futureToleranceMs: number;
   readonly maxCategories: number;
+  /** Late sales are rejected where it says nothing else. */
+  readonly late?: 'reject' | 'count';
 }
 
 export interface Plan {

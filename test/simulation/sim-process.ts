@@ -94,6 +94,7 @@ export class SimProcess {
       topic: TOPIC,
       collection: COLLECTION,
       mongo: 'mongodb://sim',
+      late: 'reject',
       ...plan.rules,
       timeZone: 'UTC',
       flushIntervalMs: plan.flushIntervalMs,

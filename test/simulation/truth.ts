@@ -18,6 +18,8 @@ export interface TrueState {
   /** Greatest valid event time, epoch ms; -1 when there was none. */
   readonly maxEventMs: number;
   readonly counted: number;
+  /** Of those, the ones that were late. */
+  readonly lateCounted: number;
   readonly rejected: Readonly<Record<string, number>>;
   readonly categories: readonly string[];
 }
@@ -49,7 +51,9 @@ export class PartitionTruth {
   readonly #rules: PlannedRules;
   /** States after each record, with the offset that follows it. */
   readonly #offsets: number[];
-  readonly #states: TrueState[] = [{ maxEventMs: -1, counted: 0, rejected: {}, categories: [] }];
+  readonly #states: TrueState[] = [
+    { maxEventMs: -1, counted: 0, lateCounted: 0, rejected: {}, categories: [] },
+  ];
 
   constructor(rules: PlannedRules, records: readonly SimRecord[], start: number) {
     this.#rules = rules;
@@ -94,18 +98,19 @@ export class PartitionTruth {
       if (categories.length === this.#rules.maxCategories) return reject('category_limit');
       categories = [...categories, categoria];
     }
-    const { windowMs, watermarkDelayMs, futureToleranceMs } = this.#rules;
+    const { windowMs, watermarkDelayMs, futureToleranceMs, late = 'reject' } = this.#rules;
     if (eventMs > kafkaMs + futureToleranceMs) return reject('future_timestamp', categories);
     const windowStartMs = Math.floor(eventMs / windowMs) * windowMs;
     const isLate =
       before.maxEventMs >= 0 && windowStartMs + windowMs <= before.maxEventMs - watermarkDelayMs;
-    if (isLate) return reject('late', categories);
+    if (isLate && late === 'reject') return reject('late', categories);
     this.#count(`${new Date(windowStartMs).toISOString()}|${categoria}`, windowStartMs, {
       offset,
       centavos,
     });
     const maxEventMs = Math.max(before.maxEventMs, eventMs);
-    return { ...before, maxEventMs, counted: before.counted + 1, categories };
+    const lateCounted = before.lateCounted + Number(isLate);
+    return { ...before, maxEventMs, counted: before.counted + 1, lateCounted, categories };
   }
 
   #count(id: string, windowStartMs: number, sale: { offset: number; centavos: number }): void {

@@ -13,7 +13,13 @@ const partition = (index: number, lag: number): PartitionStatus => ({
     durableOffset: 10,
   },
   ...{ lag, openTransactionAt: null, atEnd: lag === 0, counted: 1234, rejected: 2, bytesRead: 0 },
-  ...{ reconnects: 0, rejectedByReason: {}, durableCounted: 0, newestRecordMs: NOW_MS - 3000 },
+  ...{
+    reconnects: 0,
+    rejectedByReason: {},
+    durableCounted: 0,
+    durableLateCounted: 0,
+    newestRecordMs: NOW_MS - 3000,
+  },
   ...{ leader: 'kafka:9092', sharedBytes: 0 },
 });
 

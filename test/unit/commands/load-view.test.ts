@@ -31,7 +31,8 @@ const RULES = {
   futureToleranceMs: 300_000,
   timeZone: 'UTC',
   maxCategories: 10_000,
-};
+  late: 'reject',
+} as const;
 
 function view(json: boolean) {
   const out = new PassThrough();

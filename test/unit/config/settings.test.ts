@@ -83,6 +83,7 @@ describe('a bad value', () => {
     ['windowMs', '500ms', 'from 1s to 1d'],
     ['windowMs', '2d', 'from 1s to 1d'],
     ['windowMs', '1500ms', 'whole number of seconds'],
+    ['late', 'maybe', 'expected reject or count'],
     ['watermarkDelayMs', '-1s', 'expected a duration such as'],
     ['watermarkDelayMs', '31d', 'to 30d'],
     ['timeZone', 'Brasil/Norte', 'expected a time zone'],

@@ -66,6 +66,7 @@ function content(
     closingWatermarkMs: 1,
     atEnd: false,
     counted: nextOffset,
+    lateCounted: 0,
     rejected: [],
     categories: ['Casa'],
   };

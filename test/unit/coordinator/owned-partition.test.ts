@@ -21,6 +21,7 @@ function setUp(before: Partial<Progress> = {}) {
     closingWatermarkMs: NO_WATERMARK_MS,
     atEnd: false,
     counted: 0,
+    lateCounted: 0,
     rejected: [],
     categories: [],
     ...before,

@@ -25,7 +25,7 @@ function setUp() {
   };
   const progress = {
     ...{ partition: 0, topicId: 'id', startOffset: 0, nextOffset: 10, maxEventMs: NO_EVENT_MS },
-    ...{ closingWatermarkMs: NO_WATERMARK_MS, atEnd: false, counted: 0 },
+    ...{ closingWatermarkMs: NO_WATERMARK_MS, atEnd: false, counted: 0, lateCounted: 0 },
     ...{ rejected: [], categories: [], lastBatch: NO_MARK, skips: [] },
   };
   /** What a recovery waits for. */

@@ -74,8 +74,37 @@ describe('PartitionTotals', () => {
     const updates = totals.absorb(tableOf([5, 0, 10]), nameOf, 40);
     const before = structuredClone(updates);
     totals.absorb(tableOf([5, 0, 99]), nameOf, 60);
-    totals.forgetBefore(100);
+    totals.forgetBefore(100, 60);
     expect(updates).toEqual(before);
+  });
+
+  it('keeps what was ahead of the progress until that has come as far', () => {
+    const register = { count: 1, centavos: 1n, menor: 1, maior: 1, ate: 20 };
+    const stored = [{ windowStartMs: 4 * MINUTE, categoria: 'Casa', register }];
+    const totals = new PartitionTotals(0, MINUTE, stored);
+    totals.forgetBefore(9, 19);
+    expect(totals.size).toBe(1);
+    totals.forgetBefore(9, 20);
+    expect(totals.size).toBe(0);
+  });
+
+  it('names the keys of closed windows that it has no sums of, and goes on from their registers', () => {
+    const totals = new PartitionTotals(0, MINUTE, []);
+    const first = tableOf([4, 0, 1], [5, 0, 2], [4, 1, 3]);
+    expect(totals.unknownBefore(5, first, nameOf)).toEqual([
+      { windowStartMs: 4 * MINUTE, categoria: 'Casa' },
+      { windowStartMs: 4 * MINUTE, categoria: 'Livros' },
+    ]);
+    const register = { count: 7, centavos: 70n, menor: 5, maior: 20, ate: 30 };
+    totals.reopen([{ windowStartMs: 4 * MINUTE, categoria: 'Casa', register }]);
+    expect(totals.absorb(first, nameOf, 40).map(registerOf)).toEqual([
+      { count: 8, centavos: 71n, menor: 1, maior: 20, ate: 40 },
+      { count: 1, centavos: 2n, menor: 2, maior: 2, ate: 40 },
+      { count: 1, centavos: 3n, menor: 3, maior: 3, ate: 40 },
+    ]);
+    expect(totals.unknownBefore(5, first, nameOf)).toEqual([]);
+    totals.forgetBefore(5, 40);
+    expect(totals.unknownBefore(5, first, nameOf)).toHaveLength(2);
   });
 
   it('sums beyond what a double holds exactly', () => {
@@ -89,9 +118,9 @@ describe('PartitionTotals', () => {
   it('forgets windows below the first open one, and keeps that one', () => {
     const totals = new PartitionTotals(0, MINUTE, []);
     totals.absorb(tableOf([4, 0, 1], [5, 0, 1], [6, 1, 1]), nameOf, 1);
-    totals.forgetBefore(5);
+    totals.forgetBefore(5, 1);
     expect(totals.size).toBe(2);
-    totals.forgetBefore(Number.NEGATIVE_INFINITY);
+    totals.forgetBefore(Number.NEGATIVE_INFINITY, 1);
     expect(totals.size).toBe(2);
     const [kept] = totals.absorb(tableOf([5, 0, 1]), nameOf, 2);
     expect(registerOf(kept).count).toBe(2);

@@ -22,6 +22,7 @@ const ORACLE: LoadOracle = {
     tolerancia_futuro_ms: 300_000,
     fuso_horario: 'UTC',
     limite_categorias: 10_000,
+    atrasadas: 'reject',
   },
   particoes: [
     {

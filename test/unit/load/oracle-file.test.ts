@@ -20,7 +20,8 @@ const RULES = {
   futureToleranceMs: 300_000,
   timeZone: 'UTC',
   maxCategories: 10_000,
-};
+  late: 'reject',
+} as const;
 const WINDOW = Date.UTC(2024, 10, 29) / 60_000;
 
 function outcome(partition: number, changes: Partial<PartitionOutcome> = {}): PartitionOutcome {

@@ -18,6 +18,7 @@ const PROGRESS: Progress = {
   closingWatermarkMs: NO_WATERMARK_MS,
   atEnd: false,
   counted: 3,
+  lateCounted: 0,
   rejected: [],
   categories: [],
   skips: [],

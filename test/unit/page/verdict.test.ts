@@ -12,7 +12,14 @@ function partition(index: number, more: Partial<PartitionView> = {}): PartitionV
   return {
     ...{ partition: index, state: 'fetching', owner: 'a/1', leader: 'k:9092' },
     ...{ recordsPerSecond: 10, nextOffset: 9, endOffset: 9, durableOffset: 9, lag: 0, lagMs: 0 },
-    ...{ openTransactionAt: null, counted: 9, rejected: 0, newestSaleMs: NOW, atEnd: false },
+    ...{
+      openTransactionAt: null,
+      counted: 9,
+      lateCounted: 0,
+      rejected: 0,
+      newestSaleMs: NOW,
+      atEnd: false,
+    },
     ...{ watermarkMs: NOW - 2 * MINUTE, reconnects: 0 },
     ...more,
   };

@@ -153,6 +153,7 @@ describe('the hand-over of deltas', () => {
     snapshot[SNAPSHOT.idleMs] = 12.5;
     snapshot[SNAPSHOT.atEnd] = 1;
     snapshot[SNAPSHOT.counted] = 7;
+    snapshot[SNAPSHOT.lateCounted] = 5;
     snapshot[SNAPSHOT.dictionaryCount] = 2;
     snapshot[SNAPSHOT.oldestRecordMs] = 1.6e12;
     snapshot[SNAPSHOT.newestRecordMs] = 1.65e12;
@@ -167,6 +168,7 @@ describe('the hand-over of deltas', () => {
       idleMs: 12.5,
       atEnd: true,
       counted: 7,
+      lateCounted: 5,
       dictionaryCount: 2,
       oldestRecordMs: 1.6e12,
       newestRecordMs: 1.65e12,

@@ -11,7 +11,7 @@ const T = Date.UTC(2024, 10, 29, 12);
 const MINUTE_MS = 60_000;
 const RULES = {
   ...{ version: 2, topic: 'sales', collection: 'totals', windowMs: MINUTE_MS, delayMs: 120_000 },
-  ...{ futureToleranceMs: 300_000, timeZone: 'UTC', maxCategories: 3 },
+  ...{ futureToleranceMs: 300_000, timeZone: 'UTC', maxCategories: 3, isLateCounted: false },
 };
 
 const record = (
@@ -70,6 +70,7 @@ describe('PartitionJudge', () => {
     expect(rejected).toEqual(['1 future_timestamp', '3 category_limit', '5 future_timestamp']);
     expect(findings.atProgress).toEqual({
       counted: 4,
+      lateCounted: 0,
       rejected: new Map([
         ['future_timestamp', 2],
         ['category_limit', 1],
