@@ -18,6 +18,7 @@ command_not_found_handle() { record "$@"; }
 kill() { record kill "$@"; }
 cd() { record cd "$@"; }
 wait() { :; }
+fg() { record fg; }
 `;
 
 /** What the text takes from its surroundings. */
