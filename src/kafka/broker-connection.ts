@@ -12,6 +12,7 @@ import {
   BrokerSocket,
   DEFAULT_TIMEOUTS,
   type Dialer,
+  Overdue,
   type Place,
   type SocketTimeouts,
 } from './broker-socket.ts';
@@ -50,7 +51,11 @@ export async function openBroker(
   try {
     return await open(place, security, dialer, { ...options, timeouts, onConnected });
   } catch (error) {
-    const isUnclear = error instanceof VendavalError && error.code === 'E_BROKER_UNREACHABLE';
+    // What speaks otherwise says so at once, by closing; what is slow is only asked again.
+    const isUnclear =
+      error instanceof VendavalError &&
+      error.code === 'E_BROKER_UNREACHABLE' &&
+      !(error.cause instanceof Overdue);
     if (!isConnected || !isUnclear) throw error;
     const { otherTls } = await import('./security/listener-check.ts');
     throw (await otherTls(place, security?.tls != null, timeouts)) ?? error;

@@ -21,6 +21,9 @@ export interface SocketTimeouts {
 
 export const DEFAULT_TIMEOUTS: SocketTimeouts = { connectMs: 5000, silenceMs: 15_000 };
 
+/** The cause of an end that this side made because the other was too slow. */
+export class Overdue extends Error {}
+
 export interface Place {
   readonly host: string;
   readonly port: number;
@@ -95,7 +98,7 @@ export class BrokerSocket {
     return new Promise((resolve, reject) => {
       const broker = new BrokerSocket(place, bulk, timeouts, dialer);
       const timer = setTimeout(
-        () => broker.destroy(new Error(`no answer in ${timeouts.connectMs} ms`)),
+        () => broker.destroy(new Overdue(`no answer in ${timeouts.connectMs} ms`)),
         timeouts.connectMs,
       );
       broker.#receiver = {
@@ -144,7 +147,10 @@ export class BrokerSocket {
    */
   async ready<T>(work: () => Promise<T>): Promise<T> {
     const limitMs = this.#timeouts.connectMs + this.#timeouts.silenceMs;
-    const timer = setTimeout(() => this.destroy(new Error(`not ready in ${limitMs} ms`)), limitMs);
+    const timer = setTimeout(
+      () => this.destroy(new Overdue(`not ready in ${limitMs} ms`)),
+      limitMs,
+    );
     try {
       return await work();
     } catch (error) {
@@ -163,7 +169,7 @@ export class BrokerSocket {
 
   #silent(): void {
     if (this.#awaiting > 0) {
-      this.destroy(new Error(`silent for ${this.#timeouts.silenceMs} ms`));
+      this.destroy(new Overdue(`silent for ${this.#timeouts.silenceMs} ms`));
     }
   }
 

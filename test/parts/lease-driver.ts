@@ -3,10 +3,12 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { expect } from 'vitest';
 import { LIVE, type RegionLimits } from '../../src/state/layout.ts';
 import { CoordinatorRegion, createRegion } from '../../src/state/partition-region.ts';
+import type { OpenSession } from '../../src/workers/fetch-session.ts';
 import type {
   LeaderAddress,
   LeaseResult,
   LeaseStart,
+  LeaseTask,
   ToCoordinator,
   ToWorker,
 } from '../../src/workers/lease-protocol.ts';
@@ -31,6 +33,8 @@ export interface LeaseOptions {
   readonly fetchBytes?: number;
   readonly topicId?: string;
   readonly rack?: string;
+  /** Connections to the server's own by default. */
+  readonly openSession?: OpenSession;
 }
 
 export class LeaseDriver {
@@ -51,7 +55,7 @@ export class LeaseDriver {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     port1.on('message', (message: ToCoordinator) => this.messages.push(message));
-    const lease = new PartitionLease({
+    const task: LeaseTask = {
       topic: 'vendas',
       topicId: options.topicId ?? TOPIC_ID,
       partition: 0,
@@ -63,7 +67,10 @@ export class LeaseDriver {
       rules: RULES,
       fetchBytes: options.fetchBytes ?? 64 * 1024,
       security: null,
-    });
+    };
+    const lease = options.openSession
+      ? new PartitionLease(task, options.openSession)
+      : new PartitionLease(task);
     this.result = lease.run().then((result) => {
       this.ended = result;
       return result;
