@@ -8,7 +8,7 @@ import { platform } from 'node:os';
 import type { Settings } from '../config/options.ts';
 import { type KafkaAccess, kafkaAccess } from '../kafka/access.ts';
 import { BrokerQuestion } from '../kafka/broker-question.ts';
-import type { SocketTimeouts } from '../kafka/broker-socket.ts';
+import type { Place, SocketTimeouts } from '../kafka/broker-socket.ts';
 import { parseBrokers } from '../kafka/metadata.ts';
 import {
   type ClusterMetadata,
@@ -19,14 +19,13 @@ import {
 import type { BrokerAddress } from '../kafka/protocol/requests.ts';
 import { VendavalError } from '../lib/errors.ts';
 import { type Looked, type Problem, READ } from './examination.ts';
+import { nameOf, securityProblem } from './kafka-security.ts';
 
 /** Of one question: a check asks two or three in its time. */
 const askTimeouts = (limitMs: number): SocketTimeouts => ({
   connectMs: limitMs * 0.3,
   silenceMs: limitMs * 0.4,
 });
-
-type Place = Pick<BrokerAddress, 'host' | 'port'>;
 
 export interface Cluster {
   readonly access: KafkaAccess;
@@ -50,8 +49,6 @@ interface Visit extends Place {
   readonly metadata: ClusterMetadata | null;
   readonly error: VendavalError | null;
 }
-
-const nameOf = ({ host, port }: Place) => `${host.includes(':') ? `[${host}]` : host}:${port}`;
 
 type Visitor = (place: Place, id: number | null) => Promise<Visit>;
 
@@ -93,7 +90,7 @@ export async function lookAtBrokers(settings: Settings, limitMs: number): Promis
   const go: Visitor = (place, id) => visit(place, id, access, timeouts);
   const first = await Promise.all(parseBrokers(access.brokers).map((place) => go(place, null)));
   const told = first.find(({ metadata }) => metadata !== null);
-  if (!told) return noneAnswers(first);
+  if (!told) return noneAnswers(first, access);
   const metadata = told.metadata!;
   const advertised = await Promise.all(
     [...metadata.brokers.values()].map((broker) => revisit(broker, first, go)),
@@ -123,7 +120,7 @@ export async function lookAtBrokers(settings: Settings, limitMs: number): Promis
   };
   const deaf = first.filter(({ error }) => error);
   if (wrong.length > 0) {
-    const problem = await advertisedProblem(wrong, told, metadata.clusterId, go);
+    const problem = await advertisedProblem(wrong, told, metadata.clusterId, access, go);
     return { verdict: 'fail', ...finding, problem };
   }
   if (deaf.length > 0) {
@@ -157,7 +154,7 @@ const START_KAFKA = [
 
 const isLocal = (host: string) => /^(localhost|127\.|::1$|0\.0\.0\.0)/.test(host);
 
-function noneAnswers(visits: readonly Visit[]): Looked<Cluster> {
+function noneAnswers(visits: readonly Visit[], access: KafkaAccess): Looked<Cluster> {
   const [{ host, port, ip, isOpen, error }] = visits;
   const data = {
     brokers: visits.map(({ host, port, error }) => ({ host, port, error: error?.message })),
@@ -171,6 +168,8 @@ function noneAnswers(visits: readonly Visit[]): Looked<Cluster> {
     data,
     problem,
   });
+  const insecure = securityProblem(error, { host, port }, access);
+  if (insecure) return fail(insecure);
   if (error!.code === 'E_BROKER_VERSION') {
     return fail({
       code: 'E_BROKER_VERSION',
@@ -194,8 +193,8 @@ function noneAnswers(visits: readonly Visit[]): Looked<Cluster> {
     return fail({
       code: error!.code,
       cause:
-        `Something listens on ${host}:${port} but does not answer as Kafka: another program's ` +
-        'port, or a listener with TLS or a password, which the engine does not speak.',
+        `Something listens on ${host}:${port} but does not answer as Kafka: most likely it is ` +
+        "another program's port.",
       run: [`ss -ltnp 'sport = :${port}'`, 'grep ^listeners config/server.properties'],
       read: READ.brokers,
     });
@@ -219,16 +218,23 @@ function hostsLine(entries: readonly string[]): string {
   return `printf '${entries.map((entry) => `${entry}\\n`).join('')}' | sudo tee -a /etc/hosts`;
 }
 
+/** As the listeners are mostly called. */
+function protocolOf({ security }: KafkaAccess): string {
+  if (security?.sasl) return security.tls ? 'SASL_SSL' : 'SASL_PLAINTEXT';
+  return security?.tls ? 'SSL' : 'PLAINTEXT';
+}
+
 /** Brokers that are not where they say they are: the seed's trouble with /etc/hosts. */
 async function advertisedProblem(
   wrong: readonly Visit[],
   told: Visit,
   clusterId: string | null,
+  access: KafkaAccess,
   go: Visitor,
 ): Promise<Problem> {
   const unknown = wrong.filter(({ ip }) => ip === null);
   const names = unknown.map(({ host }) => host);
-  const setting = `advertised.listeners=PLAINTEXT://${nameOf(told)}`;
+  const setting = `advertised.listeners=${protocolOf(access)}://${nameOf(told)}`;
   const configure =
     `sed -i 's|^advertised.listeners=.*|${setting}|' config/server.properties  ` +
     '# on the broker, then restart it';
@@ -250,6 +256,8 @@ async function advertisedProblem(
     };
   }
   const [one] = wrong;
+  const insecure = securityProblem(one.error, one, access);
+  if (insecure) return { ...insecure, cause: `Broker ${one.id}: ${one.error!.message}.` };
   const why = one.error
     ? `it cannot be reached there (${one.error.message})`
     : `there is another cluster there (${one.metadata?.clusterId}, not ${clusterId})`;

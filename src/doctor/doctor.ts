@@ -15,6 +15,7 @@ import { lookAtGroup } from './group-check.ts';
 import { type ClockReading, probeKafka } from './kafka-probe.ts';
 import { lookAtMachine } from './machine-checks.ts';
 import { judgeClock, lookAtPlaces } from './place-check.ts';
+import { lookAtSecurity } from './security-check.ts';
 import { lookAtServers, lookAtTopology } from './server-checks.ts';
 import { lookAtDeadLetters, lookAtLogs, lookAtTopic, lookAtTopics } from './topic-checks.ts';
 
@@ -60,6 +61,12 @@ function lookAtKafka(examination: Examination, settings: Settings, options: Doct
     id: 'kafka.brokers',
     title: 'brokers',
     look: () => lookAtBrokers(settings, options.limitMs),
+  });
+  examination.add({
+    id: 'kafka.security',
+    title: 'TLS and sign-in',
+    needs: [brokers],
+    look: (cluster) => lookAtSecurity(settings, cluster),
   });
   const topics = examination.add({
     id: 'kafka.topics',

@@ -156,6 +156,7 @@ export const READ = {
   port: 'docs/OPERATIONS.md#memory-and-ports',
   brokers: 'docs/OPERATIONS.md#the-brokers-cannot-be-reached',
   advertised: 'docs/OPERATIONS.md#the-brokers-name-another-host',
+  security: 'docs/SECURITY.md#kafka',
   topic: 'docs/OPERATIONS.md#the-topic',
   kafkaRights: 'docs/OPERATIONS.md#rights-in-kafka',
   probe: 'docs/OPERATIONS.md#the-probes',

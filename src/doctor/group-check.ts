@@ -1,5 +1,6 @@
 /** Who counts now, and how far the group has committed. It asks and never joins. */
 import type { Settings } from '../config/options.ts';
+import type { KafkaAccess } from '../kafka/access.ts';
 import { BrokerQuestion } from '../kafka/broker-question.ts';
 import {
   decodeDescribeGroup,
@@ -14,16 +15,18 @@ import { KAFKA_ERROR, kafkaErrorName } from '../kafka/protocol/error-codes.ts';
 import { formatCount } from '../lib/units.ts';
 import type { Cluster } from './cluster-check.ts';
 import { type Looked, READ } from './examination.ts';
+import { kafkaTool, principalOf } from './kafka-security.ts';
 import type { LogEnds } from './topic-checks.ts';
 
 export async function lookAtGroup(
-  { brokers, group, topic }: Settings,
+  { group, topic }: Settings,
   cluster: Cluster,
   ends: readonly LogEnds[],
 ): Promise<Looked<never>> {
   const coordinator = await coordinatorOf(group, cluster);
   if (coordinator.error === KAFKA_ERROR.coordinatorNotAvailable) return noneYet(group);
-  if (coordinator.error !== KAFKA_ERROR.none) return refused(group, coordinator.error, brokers);
+  if (coordinator.error !== KAFKA_ERROR.none)
+    return refused(group, coordinator.error, cluster.access);
   const question = await BrokerQuestion.open(
     coordinator,
     cluster.access.security,
@@ -40,7 +43,7 @@ export async function lookAtGroup(
     question.close();
   }
   const error = info.error || committed.error;
-  if (error !== KAFKA_ERROR.none) return refused(group, error, brokers);
+  if (error !== KAFKA_ERROR.none) return refused(group, error, cluster.access);
   if (info.state === 'Dead' && committed.offsets.size === 0) return noneYet(group);
   return describe(group, info, committed.offsets, ends);
 }
@@ -60,7 +63,7 @@ function noneYet(group: string): Looked<never> {
   return { verdict: 'ok', found, data: { group, state: 'none', members: [], lag: null } };
 }
 
-function refused(group: string, error: number, brokers: string): Looked<never> {
+function refused(group: string, error: number, access: KafkaAccess): Looked<never> {
   const isForbidden = error === KAFKA_ERROR.groupAuthorizationFailed;
   return {
     verdict: 'fail',
@@ -73,12 +76,10 @@ function refused(group: string, error: number, brokers: string): Looked<never> {
         : 'The broker that keeps the group is not ready; most often that passes.',
       run: isForbidden
         ? [
-            `bin/kafka-acls.sh --bootstrap-server ${brokers} --add --allow-principal ` +
-              `User:ANONYMOUS --operation Read --group ${group}`,
+            `${kafkaTool('kafka-acls.sh', access)} --add --allow-principal ` +
+              `${principalOf(access)} --operation Read --group ${group}`,
           ]
-        : [
-            `bin/kafka-consumer-groups.sh --bootstrap-server ${brokers} --describe --group ${group}`,
-          ],
+        : [`${kafkaTool('kafka-consumer-groups.sh', access)} --describe --group ${group}`],
       read: READ.kafkaRights,
     },
   };

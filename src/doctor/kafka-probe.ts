@@ -18,6 +18,7 @@ import { sleep } from '../lib/clock.ts';
 import { VendavalError } from '../lib/errors.ts';
 import type { Cluster } from './cluster-check.ts';
 import { type Looked, READ } from './examination.ts';
+import { kafkaTool } from './kafka-security.ts';
 
 export const PROBE_TOPIC = 'vendaval-doctor';
 const PROBE_CONFIG = {
@@ -49,7 +50,7 @@ export async function probeKafka(
     try {
       await createProbeTopic(access, Math.min(replicas, metadata.brokers.size));
     } catch (error) {
-      return notAllowed(access.brokers, error as VendavalError);
+      return notAllowed(access, error as VendavalError);
     }
   }
   const topic = await topicWithLeader(access, timeouts);
@@ -75,7 +76,7 @@ async function createProbeTopic(access: KafkaAccess, replicationFactor: number):
   });
 }
 
-function notAllowed(brokers: string, error: VendavalError): Looked<ClockReading> {
+function notAllowed(access: KafkaAccess, error: VendavalError): Looked<ClockReading> {
   return {
     verdict: 'skip',
     found: `not sent: ${error.message}`,
@@ -83,7 +84,7 @@ function notAllowed(brokers: string, error: VendavalError): Looked<ClockReading>
       code: error.code,
       cause: `The probe needs the topic "${PROBE_TOPIC}", and this user may not make it.`,
       run: [
-        `bin/kafka-topics.sh --bootstrap-server ${brokers} --create --topic ${PROBE_TOPIC} ` +
+        `${kafkaTool('kafka-topics.sh', access)} --create --topic ${PROBE_TOPIC} ` +
           '--partitions 1 --config retention.ms=3600000 ' +
           '--config message.timestamp.type=LogAppendTime',
       ],

@@ -2,6 +2,7 @@
 import { createServer } from 'node:net';
 import { availableParallelism, freemem, platform, totalmem } from 'node:os';
 import type { HttpAddress, Settings } from '../config/options.ts';
+import { type KafkaSecurity, kafkaAccess } from '../kafka/access.ts';
 import { codeOf, messageOf } from '../lib/errors.ts';
 import { DEFAULT_LIMITS, regionOffsets } from '../state/layout.ts';
 import { type Check, type Examination, type Looked, READ } from './examination.ts';
@@ -27,7 +28,11 @@ export function lookAtMachine(
     title: 'Node.js',
     look: () => judgeNode(process.versions.node, availableParallelism()),
   });
-  examination.add({ id: 'machine.kafka-client', title: 'Kafka client', look: lookAtClient });
+  examination.add({
+    id: 'machine.kafka-client',
+    title: 'Kafka client',
+    look: () => lookAtClient(kafkaAccess(settings).security),
+  });
   examination.add({
     id: 'machine.memory',
     title: 'memory',
@@ -65,10 +70,13 @@ export function judgeNode(version: string, cores: number): Looked<never> {
   return { verdict: 'ok', found, data };
 }
 
-async function lookAtClient(): Promise<Looked<never>> {
+async function lookAtClient(security: KafkaSecurity | null): Promise<Looked<never>> {
   try {
     const { default: Kafka } = await import('node-rdkafka');
     const version = Kafka.librdkafkaVersion;
+    const { missingFeature } = await import('../kafka/client-config.ts');
+    const missing = missingFeature(security);
+    if (missing !== null) return withoutFeature(version, missing);
     return { verdict: 'ok', found: `librdkafka ${version}`, data: { librdkafka: version } };
   } catch (error) {
     return {
@@ -85,6 +93,20 @@ async function lookAtClient(): Promise<Looked<never>> {
       },
     };
   }
+}
+
+function withoutFeature(version: string, feature: string): Looked<never> {
+  return {
+    verdict: 'fail',
+    found: `librdkafka ${version}, compiled without "${feature}"`,
+    data: { librdkafka: version, missing: feature },
+    problem: {
+      code: 'E_KAFKA_LIBRARY',
+      cause: "TLS and SCRAM take OpenSSL's headers as it is compiled.",
+      run: ['sudo apt-get install -y libssl-dev && npm rebuild node-rdkafka'],
+      read: READ.node,
+    },
+  };
 }
 
 /** What is left before the system, or the container's limit, ends processes. */

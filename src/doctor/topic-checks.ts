@@ -1,5 +1,6 @@
 /** The topics as the brokers describe them, and each partition read as the engine will read it. */
 import type { Settings } from '../config/options.ts';
+import { type KafkaAccess, kafkaAccess } from '../kafka/access.ts';
 import { BrokerQuestion } from '../kafka/broker-question.ts';
 import {
   decodeListOffsets,
@@ -14,6 +15,7 @@ import { messageOf, VendavalError } from '../lib/errors.ts';
 import { formatCount } from '../lib/units.ts';
 import type { Cluster } from './cluster-check.ts';
 import { type Finding, type Looked, type Problem, READ } from './examination.ts';
+import { kafkaTool, principalOf } from './kafka-security.ts';
 
 const NAMES_SHOWN = 12;
 const PARTITIONS_SHOWN = 20;
@@ -45,25 +47,29 @@ export function lookAtTopics({ metadata }: Cluster): Looked<Cluster['metadata']>
 const skeleton = (name: string) => name.toLowerCase().replace(/[^a-z0-9]/g, '');
 
 export function lookAtTopic(
-  { brokers, topic }: Settings,
+  settings: Settings,
   metadata: Cluster['metadata'],
 ): Looked<ListedTopic> {
+  const { topic } = settings;
+  const access = kafkaAccess(settings);
   const found = metadata.topics.get(topic);
   if (!found || found.error === KAFKA_ERROR.unknownTopicOrPartition) {
-    return missing(topic, brokers, [...metadata.topics.keys()]);
+    return missing(topic, access, [...metadata.topics.keys()]);
   }
   if (found.error !== KAFKA_ERROR.none) return refused(topic, found.error);
-  const health = healthOf(found, metadata.brokers.size, brokers);
+  const health = healthOf(found, metadata.brokers.size, access);
   if (found.rights?.read === false) {
-    return { ...health, verdict: 'fail', problem: rightsProblem(topic, 'Read', brokers) };
+    return { ...health, verdict: 'fail', problem: rightsProblem(topic, 'Read', access) };
   }
   return { ...health, value: found };
 }
 
-function missing(topic: string, brokers: string, known: readonly string[]): Finding {
+function missing(topic: string, access: KafkaAccess, known: readonly string[]): Finding {
   const alike = known.find((name) => skeleton(name) === skeleton(topic));
-  const create = `vendaval topic create --topic ${topic} --brokers ${brokers}`;
+  const create = `vendaval topic create --topic ${topic} --brokers ${access.brokers}`;
   const instead = `vendaval doctor --topic ${alike}  # if that was meant`;
+  // A topic that may not be seen is not named at all.
+  const mayBe = access.security ? rightsProblem(topic, 'Read', access).run : [];
   return {
     verdict: 'fail',
     found: `"${topic}" does not exist`,
@@ -73,7 +79,7 @@ function missing(topic: string, brokers: string, known: readonly string[]): Find
       cause: alike
         ? `There is no topic of that name; there is one called "${alike}".`
         : 'There is no topic of that name, or this user may not see it.',
-      run: alike ? [instead, create] : [create],
+      run: [...(alike ? [instead] : []), create, ...mayBe],
       read: READ.topic,
     },
   };
@@ -94,7 +100,7 @@ function refused(topic: string, error: number): Finding {
 }
 
 /** Partitions, leaders, replicas and ISR. */
-function healthOf(topic: ListedTopic, brokerCount: number, brokers: string): Finding {
+function healthOf(topic: ListedTopic, brokerCount: number, access: KafkaAccess): Finding {
   const { name, partitions } = topic;
   const replicas = Math.max(0, ...partitions.map((one) => one.replicas.length));
   const leaderless = partitions.filter(({ leaderId }) => leaderId < 0);
@@ -106,7 +112,7 @@ function healthOf(topic: ListedTopic, brokerCount: number, brokers: string): Fin
     lines: listed(partitions.map(partitionLine), PARTITIONS_SHOWN, 'partitions'),
     data: { topic: name, topicId: topic.topicId, replicas, partitions, rights: topic.rights },
   };
-  const describe = `bin/kafka-topics.sh --bootstrap-server ${brokers} --describe --topic ${name}`;
+  const describe = `${kafkaTool('kafka-topics.sh', access)} --describe --topic ${name}`;
   if (leaderless.length > 0) {
     return {
       verdict: 'fail',
@@ -150,22 +156,21 @@ function partitionLine(one: PartitionMetadata): string {
   );
 }
 
-function rightsProblem(topic: string, operation: string, brokers: string): Problem {
+function rightsProblem(topic: string, operation: string, access: KafkaAccess): Problem {
   return {
     code: 'E_KAFKA_AUTHORIZATION',
     cause: `This user may not ${operation === 'Read' ? 'read' : 'write to'} "${topic}".`,
     run: [
-      `bin/kafka-acls.sh --bootstrap-server ${brokers} --add --allow-principal User:ANONYMOUS ` +
+      `${kafkaTool('kafka-acls.sh', access)} --add --allow-principal ${principalOf(access)} ` +
         `--operation ${operation} --topic ${topic}`,
     ],
     read: READ.kafkaRights,
   };
 }
 
-export function lookAtDeadLetters(
-  { brokers, deadLetterTopic }: Settings,
-  metadata: Cluster['metadata'],
-): Finding {
+export function lookAtDeadLetters(settings: Settings, metadata: Cluster['metadata']): Finding {
+  const { deadLetterTopic } = settings;
+  const access = kafkaAccess(settings);
   const found = metadata.topics.get(deadLetterTopic);
   if (!found || found.error === KAFKA_ERROR.unknownTopicOrPartition) {
     return {
@@ -175,9 +180,9 @@ export function lookAtDeadLetters(
     };
   }
   if (found.error !== KAFKA_ERROR.none) return refused(deadLetterTopic, found.error);
-  const health = healthOf(found, metadata.brokers.size, brokers);
+  const health = healthOf(found, metadata.brokers.size, access);
   if (found.rights?.write !== false) return health;
-  return { ...health, verdict: 'fail', problem: rightsProblem(deadLetterTopic, 'Write', brokers) };
+  return { ...health, verdict: 'fail', problem: rightsProblem(deadLetterTopic, 'Write', access) };
 }
 
 /** Where a partition's log begins, and one past its last record. */

@@ -31,8 +31,9 @@ function securityConfig({ tls, sasl }: KafkaSecurity): Record<string, unknown> {
   const config: Record<string, unknown> = {
     'security.protocol': `${sasl ? 'sasl_' : ''}${tls ? 'ssl' : 'plaintext'}`,
   };
+  const missing = missingFeature({ tls, sasl });
+  if (missing !== null) throw notCompiled(missing);
   if (tls) {
-    needs('ssl');
     // Its own complaints say neither which file nor what to do.
     readTlsFiles(tls);
     // Those that Node trusts, so that both clients trust the same.
@@ -45,7 +46,6 @@ function securityConfig({ tls, sasl }: KafkaSecurity): Record<string, unknown> {
     if (tls.keyPassword !== '') config['ssl.key.password'] = tls.keyPassword;
   }
   if (sasl) {
-    needs(FEATURE_OF[sasl.mechanism]);
     config['sasl.mechanisms'] = sasl.mechanism;
     if (sasl.mechanism !== 'OAUTHBEARER') {
       config['sasl.username'] = sasl.user;
@@ -62,9 +62,15 @@ const FEATURE_OF: Record<SaslLogin['mechanism'], string> = {
   OAUTHBEARER: 'sasl_oauthbearer',
 };
 
-function needs(feature: string): void {
-  if (Kafka.features.includes(feature)) return;
-  throw new VendavalError(`the Kafka client was compiled without "${feature}" on this machine`, {
+/** What of it librdkafka was compiled without on this machine; null for nothing. */
+export function missingFeature(security: KafkaSecurity | null): string | null {
+  const { tls = null, sasl = null } = security ?? {};
+  const needed = [...(tls ? ['ssl'] : []), ...(sasl ? [FEATURE_OF[sasl.mechanism]] : [])];
+  return needed.find((feature) => !Kafka.features.includes(feature)) ?? null;
+}
+
+function notCompiled(feature: string): VendavalError {
+  return new VendavalError(`the Kafka client was compiled without "${feature}" on this machine`, {
     code: 'E_KAFKA_LIBRARY',
     hint:
       "TLS and SCRAM take OpenSSL's headers as it is compiled: install libssl-dev (Fedora: " +

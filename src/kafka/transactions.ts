@@ -8,7 +8,7 @@ import { sleep } from '../lib/clock.ts';
 import { VendavalError } from '../lib/errors.ts';
 import { failPoint } from '../lib/fail-point.ts';
 import type { KafkaAccess } from './access.ts';
-import { clientConfig } from './client-config.ts';
+import { clientConfig, supplyToken } from './client-config.ts';
 import { sendable, sendableHeader } from './dead-letters.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -48,6 +48,7 @@ export class TransactionalProducer {
       } as Kafka.ProducerGlobalConfig,
       {},
     );
+    supplyToken(producer, access);
     // What fails is told by the calls.
     producer.on('event.error', () => {});
     await new Promise<void>((resolve, reject) => {

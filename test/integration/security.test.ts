@@ -153,6 +153,10 @@ test('SCRAM over TLS carries the whole way, with the database by TLS and SCRAM t
   expect(verified.run.lines.at(-1)).toMatchObject({ code: 'verdict', differences: 0 });
   const doctor = await runs('doctor', '--timeout', '60s');
   expect(doctor.run.lines.filter(({ verdict }) => verdict === 'fail')).toEqual([]);
+  expect(doctor.run.lines.find(({ check }) => check === 'kafka.security')).toMatchObject({
+    verdict: 'ok',
+    found: 'TLSv1.3, certificates hold until 2099-12-31, signed in as User:loja by SCRAM-SHA-512',
+  });
   const described = await runs('topic describe');
   expect(described.all).toContain(kafka.secure);
 });
@@ -298,8 +302,12 @@ describe('what must be refused', () => {
       expect({ name, all: engine.all }).toMatchObject({ all: expect.stringContaining(code) });
       expect({ name, all: engine.all }).toMatchObject({ all: expect.stringContaining(says) });
       const doctor = await vendaval(t, ['doctor', ...scene.flags({ brokers })], env);
-      const check = doctor.run.lines.find((line) => line.check === 'kafka.brokers');
+      const check = doctor.run.lines.find((line) => line.check === 'kafka.brokers') as never as {
+        verdict: string;
+        problem: { code: string; cause: string; run: string[] };
+      };
       expect({ name, check }).toMatchObject({ check: { verdict: 'fail', problem: { code } } });
+      expect({ name, run: check.problem.run }).toMatchObject({ run: [expect.any(String)] });
     }
   });
 });

@@ -1,8 +1,9 @@
 /** How a connection is made through TLS: the same socket as any, once hands are shaken. */
 import { isIP } from 'node:net';
-import { connect } from 'node:tls';
+import { connect, type TLSSocket } from 'node:tls';
 import type { TlsFiles } from '../access.ts';
-import type { Dialer } from '../broker-socket.ts';
+import { type Dialer, Overdue, type Place } from '../broker-socket.ts';
+import { connectionError } from '../connection-error.ts';
 import { readTlsFiles } from './tls-files.ts';
 
 /** Throws when a file cannot be used. */
@@ -32,4 +33,42 @@ export function speaksTls(host: string, port: number, limitMs: number): Promise<
     socket.on('error', () => end(false));
     socket.once('close', () => end(false));
   });
+}
+
+export interface PeerCertificate {
+  readonly protocol: string;
+  readonly subject: string;
+  readonly issuer: string;
+  readonly validToMs: number;
+}
+
+/** The certificate that is shown there, which must be good. */
+export function peerCertificate(
+  { host, port }: Place,
+  files: TlsFiles,
+  limitMs: number,
+): Promise<PeerCertificate> {
+  const { dial, ready } = tlsDialer(files);
+  return new Promise((resolve, reject) => {
+    const socket = dial({ host, port }) as TLSSocket;
+    const fail = (error: Error) => reject(connectionError(host, port, error));
+    socket.once(ready, () => {
+      const { subject, issuer, valid_to: validTo } = socket.getPeerCertificate();
+      resolve({
+        protocol: socket.getProtocol() ?? '',
+        subject: nameIn(subject),
+        issuer: nameIn(issuer),
+        validToMs: Date.parse(validTo),
+      });
+      socket.destroy();
+    });
+    socket.setTimeout(limitMs, () => socket.destroy(new Overdue(`no answer in ${limitMs} ms`)));
+    socket.on('error', fail);
+    socket.once('close', () => fail(new Error('closed')));
+  });
+}
+
+/** The part that people look at; a certificate need not have one. */
+function nameIn({ CN: name }: { readonly CN?: string | string[] }): string {
+  return [name ?? 'no name'].flat().join(', ');
 }

@@ -27,14 +27,19 @@ export function readToken(path: string, nowMs = Date.now()): string {
   return token;
 }
 
-/** Infinity where the token does not tell: it need not be a JWT. */
+/** Infinity where the token does not tell. */
 function expiryOf(token: string): number {
+  const { exp } = claimsOf(token);
+  return typeof exp === 'number' ? exp * 1000 : Number.POSITIVE_INFINITY;
+}
+
+/** What a JWT says of itself; nothing of another token, which only the broker can read. */
+export function claimsOf(token: string): { readonly exp?: unknown; readonly sub?: unknown } {
   const [, payload = ''] = token.split('.');
   try {
-    const { exp } = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
-    return typeof exp === 'number' ? exp * 1000 : Number.POSITIVE_INFINITY;
+    return JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')) ?? {};
   } catch {
-    return Number.POSITIVE_INFINITY; // No JWT: only the broker knows.
+    return {};
   }
 }
 
