@@ -1,14 +1,18 @@
 /**
- * The whole job beside the usual Node clients: the same topic on a real broker, one after the
- * other in one run, in rounds. The engine does all that it promises, durable and committed; the
- * peers only read, parse and sum. All must come to the same sums. Our fetch loop alone, which
- * counts nothing, shows how much of the time is the broker's and the socket's.
+ * The whole job beside the usual Node clients, and on demand beside Flink, Kafka Streams, Spark
+ * and librdkafka: the same topic on a real broker, one after the other in one run, in rounds. The
+ * engine does all that it promises, durable and committed; the Node clients only read, parse and
+ * sum; the others write to the same database. All must come to the same sums, or say what they
+ * dropped. Our fetch loop alone, which counts nothing, shows how much of the time is the broker's
+ * and the socket's.
  */
+import { type PassedOver, preparePeers } from './parts/peers.ts';
 import { preload } from './parts/preload.ts';
 import {
   engineRound,
   type Figures,
   peerRound,
+  programRound,
   type Round,
   runRounds,
   type Servers,
@@ -17,6 +21,8 @@ import {
 export interface EndToEndOptions {
   readonly sales: number;
   readonly rounds: number;
+  /** Those that are not Node's too. */
+  readonly peers: boolean;
   readonly onStep: (step: string) => void;
 }
 
@@ -25,12 +31,18 @@ export interface EndToEndRow extends Figures {
   readonly hash: string;
 }
 
+export interface EndToEnd {
+  readonly rows: EndToEndRow[];
+  readonly passedOver: readonly PassedOver[];
+}
+
 const TOPIC = 'bench-sales';
 
 export async function endToEnd(
   servers: Servers,
-  { sales, rounds, onStep }: EndToEndOptions,
-): Promise<EndToEndRow[]> {
+  { sales, rounds, peers, onStep }: EndToEndOptions,
+): Promise<EndToEnd> {
+  const others = peers ? await preparePeers(onStep) : { peers: [], passedOver: [] };
   const plan = { brokers: servers.brokers, topic: TOPIC, sales };
   const { hash } = await preload({ ...plan, format: 'json', codec: 'none' }, onStep);
   const peer = (name: string) => () => peerRound(servers, plan, name);
@@ -40,6 +52,10 @@ export async function endToEnd(
     ['kafkajs eachBatch, sums only', peer('kafkajs')],
     ['node-rdkafka consume, sums only', peer('node-rdkafka')],
     ['@platformatic/kafka stream, sums only', peer('platformatic-kafka')],
+    ...others.peers.map((other): [string, (round: number) => Promise<Round>] => [
+      other.name,
+      (round) => programRound(servers, plan, other, round),
+    ]),
   ];
   // The first reader would pay for the broker's start: its code not yet compiled, its files cold.
   onStep('reading the topic once, unmeasured');
@@ -50,5 +66,6 @@ export async function endToEnd(
     servers,
     onStep,
   );
-  return systems.map(([system], i) => ({ system, hash, ...figures[i] }));
+  const rows = systems.map(([system], i) => ({ system, hash, ...figures[i] }));
+  return { rows, passedOver: others.passedOver };
 }

@@ -5,6 +5,8 @@
  *
  *     --small        all of it, quick, and nothing is written
  *     --only PART    micro, whole or formats; what is known of the other parts stays
+ *     --peers        the whole job beside Flink, Kafka Streams, Spark and librdkafka too; builds
+ *                    them on first use (Java, Maven, Python, a C compiler; 0.7 GB in the cache)
  *     --sales N, --rounds N
  *     --render       measures nothing: Markdown and chart from the JSON
  */
@@ -35,6 +37,7 @@ const { values } = parseArgs({
   options: {
     small: { type: 'boolean', default: false },
     only: { type: 'string' },
+    peers: { type: 'boolean', default: false },
     sales: { type: 'string' },
     rounds: { type: 'string' },
     render: { type: 'boolean', default: false },
@@ -93,8 +96,8 @@ async function measure(): Promise<Results> {
     const results: { -readonly [Key in keyof Results]: Results[Key] } = { ...micro };
     if (parts.includes('whole')) {
       const size = sizeOf(sizes.whole);
-      const rows = await endToEnd(servers, { ...size, onStep });
-      results.whole = { machine, ...size, settings: [...settings(), WARM_UP], rows };
+      const measured = await endToEnd(servers, { ...size, peers: values.peers, onStep });
+      results.whole = { machine, ...size, settings: [...settings(), WARM_UP], ...measured };
     }
     if (parts.includes('formats')) {
       const size = sizeOf(sizes.formats);

@@ -1,8 +1,9 @@
 /** Runs one system as a process of its own and takes its figures from outside. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { TreeUsage } from './tree-usage.ts';
 
 export interface Measured {
   /** Its standard output, one parsed JSON value a line. */
@@ -12,25 +13,28 @@ export interface Measured {
   readonly peakMb: number;
 }
 
+/** A program that is not Node's. */
+export interface Program {
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
 const LIMIT_MS = 300_000;
 
-export function runMeasured(args: readonly string[], env: NodeJS.ProcessEnv): Promise<Measured> {
-  const folder = mkdtempSync(join(tmpdir(), 'vendaval-bench-'));
-  const usageFile = join(folder, 'usage.json');
-  const usage = new URL('./usage.mjs', import.meta.url).href;
-  const startedMs = performance.now();
-  return new Promise<Measured>((resolve, reject) => {
-    const child = spawn(process.execPath, ['--import', usage, ...args], {
-      env: { ...env, BENCH_USAGE_FILE: usageFile },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    const timer = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS);
+interface Ended {
+  readonly lines: Measured['lines'];
+  readonly wholeMs: number;
+}
+
+function ended(child: ChildProcess, startedMs: number, limitMs: number): Promise<Ended> {
+  return new Promise((resolve, reject) => {
     let out = '';
     let err = '';
-    child.stdout.on('data', (chunk) => {
+    const timer = setTimeout(() => child.kill('SIGKILL'), limitMs);
+    child.stdout!.setEncoding('utf8').on('data', (chunk) => {
       out += chunk;
     });
-    child.stderr.on('data', (chunk) => {
+    child.stderr!.setEncoding('utf8').on('data', (chunk) => {
       err += chunk;
     });
     child.on('error', reject);
@@ -39,15 +43,45 @@ export function runMeasured(args: readonly string[], env: NodeJS.ProcessEnv): Pr
       const wholeMs = performance.now() - startedMs;
       if (code !== 0) {
         const tail = `${out.slice(-500)}\n${err.slice(-2000)}`;
-        reject(new Error(`${args.join(' ')} ended with ${code ?? signal}:\n${tail}`));
+        const how = code ?? `${signal} (the limit is ${limitMs / 1000} s)`;
+        reject(new Error(`${child.spawnargs.join(' ')} ended with ${how}:\n${tail}`));
         return;
       }
-      const { cpuMs, peakKb } = JSON.parse(readFileSync(usageFile, 'utf8'));
-      const lines = out
-        .trim()
-        .split('\n')
-        .map((line) => JSON.parse(line));
-      resolve({ lines, wholeMs, cpuMs, peakMb: peakKb / 1024 });
+      const texts = out.trim().split('\n');
+      resolve({ lines: texts.map((line) => JSON.parse(line)), wholeMs });
     });
-  }).finally(() => rmSync(folder, { recursive: true, force: true }));
+  });
+}
+
+/** A script of Node's, which leaves its own figures at its end. */
+export async function runMeasured(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<Measured> {
+  const folder = mkdtempSync(join(tmpdir(), 'vendaval-bench-'));
+  const usageFile = join(folder, 'usage.json');
+  const usage = new URL('./usage.mjs', import.meta.url).href;
+  try {
+    const startedMs = performance.now();
+    const child = spawn(process.execPath, ['--import', usage, ...args], {
+      env: { ...env, BENCH_USAGE_FILE: usageFile },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const run = await ended(child, startedMs, LIMIT_MS);
+    const { cpuMs, peakKb } = JSON.parse(readFileSync(usageFile, 'utf8'));
+    return { ...run, cpuMs, peakMb: peakKb / 1024 };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Any program, with all that it starts. Needs Linux's /proc. */
+export async function runProgram({ command, args }: Program): Promise<Measured> {
+  const startedMs = performance.now();
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const run = ended(child, startedMs, LIMIT_MS);
+  if (child.pid === undefined) await run; // rejects: it could not be started
+  const usage = new TreeUsage(child.pid!);
+  const { lines, wholeMs } = await run.finally(() => usage.stop());
+  return { lines, wholeMs, cpuMs: usage.cpuMs, peakMb: usage.peakKb / 1024 };
 }

@@ -3,6 +3,7 @@ import { cpus, totalmem } from 'node:os';
 import type { EndToEndRow } from '../end-to-end.ts';
 import type { FormatRow } from '../formats.ts';
 import type { MicroRow } from '../micro/hot-path.ts';
+import type { PassedOver } from './peers.ts';
 
 export interface Machine {
   readonly cpu: string;
@@ -24,7 +25,7 @@ interface RoundsPart<Row> extends Part<Row> {
 }
 
 export interface Results {
-  readonly whole?: RoundsPart<EndToEndRow>;
+  readonly whole?: RoundsPart<EndToEndRow> & { readonly passedOver?: readonly PassedOver[] };
   readonly formats?: RoundsPart<FormatRow>;
   readonly micro?: Part<MicroRow>;
 }
@@ -69,7 +70,13 @@ function machineText({ date, node, cores, cpu, memoryGb }: Machine): string {
   return `${date}, Node ${node}, ${cores} cores of ${cpu}, ${memoryGb} GB.`;
 }
 
-function wholeText({ machine, rows, sales, rounds, settings }: NonNullable<Results['whole']>) {
+/** A list below a table; nothing if it is empty. */
+function listText(title: string, items: readonly string[]): string[] {
+  return items.length === 0 ? [] : ['', title, '', ...items.map((item) => `- ${item}`)];
+}
+
+function wholeText(whole: NonNullable<Results['whole']>) {
+  const { machine, rows, sales, rounds, settings, passedOver = [] } = whole;
   const [engine] = rows;
   const seconds = (ms: number) => (ms / 1000).toFixed(1);
   return [
@@ -77,10 +84,11 @@ function wholeText({ machine, rows, sales, rounds, settings }: NonNullable<Resul
     '',
     `${machineText(machine)} ${settings.join('; ')}. Steady is from the first record read to the ` +
       'last; the whole job is from the start of the process to its end. Median (least to most). ' +
-      'All came to the same sums.',
+      'All came to the same sums, but for what one dropped; a dropped record was read and is ' +
+      'missing from the sums.',
     '',
-    '| system | sales/s, steady | engine is faster by | whole job, s | CPU, s | peak MB |',
-    '|---|---:|---:|---:|---:|---:|',
+    '| system | sales/s, steady | engine is faster by | whole job, s | CPU, s | peak MB | records dropped |',
+    '|---|---:|---:|---:|---:|---:|---:|',
     ...rows.map((row) =>
       line([
         row.system,
@@ -89,7 +97,16 @@ function wholeText({ machine, rows, sales, rounds, settings }: NonNullable<Resul
         spread(row.wholeMs, seconds),
         spread(row.cpuMs, seconds),
         spread(row.peakMb, count),
+        row.dropped.every((dropped) => dropped === 0) ? '0' : spread(row.dropped, count),
       ]),
+    ),
+    ...listText(
+      'How the others are set:',
+      rows.flatMap((row) => (row.settings ? [`${row.system}: ${row.settings.join('; ')}`] : [])),
+    ),
+    ...listText(
+      'Passed over:',
+      passedOver.map(({ name, why }) => `${name}: ${why}`),
     ),
     '',
     `Result: ${engine.hash}`,

@@ -31,8 +31,12 @@ export function hashOf(sums: Sums): string {
   return createHash('sha256').update(lines.join('\n')).digest('hex').slice(0, 16);
 }
 
+export function countOf(sums: Sums): number {
+  return [...sums.values()].reduce((total, { count }) => total + count, 0);
+}
+
 /** What a peer prints when it is done. */
 export function report(sums: Sums, readingMs: number): void {
-  const sales = [...sums.values()].reduce((total, { count }) => total + count, 0);
+  const sales = countOf(sums);
   console.log(JSON.stringify({ code: 'done', sales, readingMs, hash: hashOf(sums) }));
 }
