@@ -376,9 +376,11 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 data-loss guard, 4 verify found a diffe
   return program;
 }
 
-/** What was rejected, looked at. */
+const YES = 'do it; without it, only say what would be done';
+
+/** What was rejected, looked at and sent back. */
 function addDeadLetters(program: Command): void {
-  const dlq = program.command('dlq').description('look at rejected sales');
+  const dlq = program.command('dlq').description('look at rejected sales, and send them back');
   const keys: OptionKey[] = [...KAFKA_KEYS, 'deadLetterTopic'];
   const ofReason = () =>
     new Option('--reason <name>', 'only letters of this reason').choices(
@@ -408,9 +410,29 @@ function addDeadLetters(program: Command): void {
         await runDlqShow(settings, { names, reason, limit }, shell);
       }).call(this);
     });
+  withCommonFlags(
+    dlq.command('replay'),
+    [...STORE_KEYS],
+    [
+      'dlq replay --reason late',
+      'dlq replay --from corrigidas.jsonl --yes',
+      'dlq replay black-friday-sales/0/17 --yes',
+    ],
+  )
+    .description('send dead letters back to their topic, each once; says first what comes of them')
+    .argument('[letter...]', 'as dlq list names them: topic/partition/offset')
+    .addOption(ofReason())
+    .option('--all', 'every letter', false)
+    .option('--from <file>', 'lines of dlq show --json, repaired')
+    .option('--yes', YES, false)
+    .action(function replay(this: Command, names: string[]) {
+      return action(async (resolved, shell, own) => {
+        const { runDlqReplay } = await import('./commands/dlq-replay.ts');
+        const { reason, all, from, yes } = own;
+        await runDlqReplay(resolved, { names, reason, all, from, yes }, shell);
+      }).call(this);
+    });
 }
-
-const YES = 'do it; without it, only say what would be done';
 
 /** What is done to a database now and then. */
 function addUpkeep(program: Command): void {

@@ -20,7 +20,7 @@ export interface LetterChoice {
   readonly reason?: string;
 }
 
-function open(settings: Settings, { signal }: Shell) {
+export function openLetters(settings: Settings, { signal }: Shell): Promise<LetterTopic> {
   const { topic, deadLetterTopic, database } = settings;
   return LetterTopic.open({
     access: kafkaAccess(settings),
@@ -36,7 +36,7 @@ export async function runDlqList(
   { samples }: DlqListOptions,
   shell: Shell,
 ): Promise<void> {
-  const letters = await open(settings, shell);
+  const letters = await openLetters(settings, shell);
   const summary = new LetterSummary(samples);
   const index = await letters.index(summary);
   showReasons(summary.reasons(index), index, settings, shell);
@@ -47,20 +47,18 @@ export async function runDlqShow(
   { limit, ...choice }: LetterChoice & { readonly limit: number },
   shell: Shell,
 ): Promise<void> {
-  const topic = await open(settings, shell);
+  const topic = await openLetters(settings, shell);
   const chosen = choose(await topic.index(), choice, settings.deadLetterTopic);
   // Who names letters wants these, however many.
   const shown = choice.names.length > 0 ? chosen : chosen.slice(0, limit);
   const replayed = new Set(shown.filter(({ isReplayed }) => isReplayed).map(toName));
   await topic.read(
     shown.map(({ at }) => at),
-    (letter, at, timestampMs) =>
-      showLetter(
-        letter,
-        { at, timestampMs, isReplayed: replayed.has(letter.name) },
-        settings,
-        shell,
-      ),
+    (letter, at, timestampMs) => {
+      const isReplayed = replayed.has(letter.name);
+      showLetter(letter, { at, timestampMs, isReplayed }, settings, shell);
+      return true;
+    },
   );
   if (shown.length < chosen.length && !shell.json) {
     shell.err.write(`${chosen.length - shown.length} more: --limit ${chosen.length} shows all\n`);

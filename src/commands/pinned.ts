@@ -39,6 +39,16 @@ export async function withPinned<T>(
   }
 }
 
+/** What is pinned; throws where nothing is. */
+export function requirePinned({ mongo, pinned }: PinnedDatabase): PinnedSettings {
+  if (pinned) return pinned;
+  const { databaseName } = mongo.db;
+  throw new VendavalError(`no engine has counted into the database "${databaseName}"`, {
+    code: 'E_NOTHING_COUNTED',
+    hint: 'Name the database that the engine writes to: --database <name>.',
+  });
+}
+
 function otherTotals(database: string, name: string, is: string, asked: string): VendavalError {
   return new VendavalError(
     `the database "${database}" holds totals of the ${name} "${is}", not "${asked}"`,

@@ -22,6 +22,8 @@ export interface LetterSource {
 
 /** @param timestampMs when the dead-letter topic's broker got it, or its producer sent it */
 type OnLetter = (letter: Letter, at: Place, timestampMs: number) => void;
+/** @returns false when nothing more is wanted */
+type TakeLetter = (letter: Letter, at: Place, timestampMs: number) => boolean;
 
 /** What is told while all of it is read. */
 export interface LetterListener {
@@ -72,17 +74,24 @@ export class LetterTopic {
     return index;
   }
 
-  /** The letters at these places, each partition's in the order of its offsets. */
-  async read(places: readonly Place[], onLetter: OnLetter): Promise<void> {
+  /** Whether nothing was ever deleted from a partition. */
+  isWhole(partition: number): boolean {
+    return this.#bounds.find((bounds) => bounds.partition === partition)?.start === 0;
+  }
+
+  /** The letters at these places, in the order of partitions and offsets. */
+  async read(places: readonly Place[], take: TakeLetter): Promise<void> {
+    let goesOn = true;
     for (const bounds of this.#bounds) {
+      if (!goesOn) return;
       const here = places.filter(({ partition }) => partition === bounds.partition);
       const wanted = new Set(here.map(({ offset }) => offset));
       if (wanted.size === 0) continue;
       const first = here.reduce((least, { offset }) => Math.min(least, offset), bounds.end);
       await this.#read(bounds, first, (record, at, timestampMs) => {
         if (record.kind !== 'letter' || !wanted.delete(at.offset)) return true;
-        onLetter(record.letter, at, timestampMs);
-        return wanted.size > 0;
+        goesOn = take(record.letter, at, timestampMs);
+        return goesOn && wanted.size > 0;
       });
     }
   }

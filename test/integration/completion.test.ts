@@ -12,7 +12,7 @@ const run = promisify(execFile);
 /** What is typed, and some of what must be offered. */
 const CASES: readonly [typed: string, offered: readonly string[]][] = [
   ['vendaval d', ['demo', 'dlq', 'doctor']],
-  ['vendaval dlq ', ['list', 'show']],
+  ['vendaval dlq ', ['list', 'replay', 'show']],
   ['vendaval topic ', ['create', 'describe']],
   ['vendaval topic create --part', ['--partitions']],
   ['vendaval engine --on-corrupt ', ['stop', 'skip']],

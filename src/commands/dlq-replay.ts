@@ -1,0 +1,146 @@
+/** `vendaval dlq replay`: what would become of letters that are sent back; with --yes, sends them. */
+import { readFileSync } from 'node:fs';
+import type { ResolvedSettings } from '../config/settings.ts';
+import { kafkaAccess } from '../kafka/access.ts';
+import { existingTopic } from '../kafka/metadata.ts';
+import { TransactionalProducer } from '../kafka/transactions.ts';
+import { EXIT, messageOf, VendavalError } from '../lib/errors.ts';
+import { ProgressStore } from '../mongo/progress-store.ts';
+import { Forecast, type PartitionState } from '../upkeep/forecast.ts';
+import { lettersTransaction } from '../upkeep/letter.ts';
+import { nameOf } from '../upkeep/letter-index.ts';
+import { parseRepairs, type Repair } from '../upkeep/letter-json.ts';
+import type { LetterTopic } from '../upkeep/letter-topic.ts';
+import {
+  contentsOf,
+  findSentBack,
+  hasValue,
+  MarkWatch,
+  planReplay,
+  type ReplayPlan,
+  sendBack,
+} from '../upkeep/replay.ts';
+import { LogInquiry } from '../verification/log-bounds.ts';
+import { choose, type LetterChoice, openLetters } from './dlq.ts';
+import { ReplayView } from './dlq-replay-view.ts';
+import { type PinnedDatabase, requirePinned, withPinned } from './pinned.ts';
+import type { Shell } from './shell.ts';
+
+export interface ReplayOptions extends LetterChoice {
+  readonly all: boolean;
+  /** A file of `dlq show --json`, edited. */
+  readonly from?: string;
+  readonly yes: boolean;
+}
+
+export function runDlqReplay(
+  resolved: ResolvedSettings,
+  options: ReplayOptions,
+  shell: Shell,
+): Promise<void> {
+  const repairs = readRepairs(options);
+  return withPinned(resolved, (database) => run(database, options, repairs, shell));
+}
+
+/** Letters are sent back on purpose: which, must be said. */
+function readRepairs({ names, reason, all, from }: ReplayOptions): Map<string, Repair> | null {
+  const ways = [names.length > 0, reason !== undefined, all, from !== undefined];
+  const isOne = ways.filter(Boolean).length === 1 || (!all && !from && ways.includes(true));
+  if (!isOne) {
+    throw new VendavalError('which letters should be sent back?', {
+      code: 'E_USAGE',
+      exitCode: EXIT.usage,
+      hint: 'Name some, or a --reason, or --from a file, or --all.',
+    });
+  }
+  if (from === undefined) return null;
+  let text: string;
+  try {
+    text = readFileSync(from, 'utf8');
+  } catch (error) {
+    throw new VendavalError(`the file ${from} cannot be read: ${messageOf(error)}`, {
+      code: 'E_LETTER_FILE',
+      exitCode: EXIT.usage,
+      hint: 'Make it with vendaval dlq show --json, and edit it.',
+    });
+  }
+  return new Map(parseRepairs(text, from).map((repair) => [repair.name, repair]));
+}
+
+async function run(
+  database: PinnedDatabase,
+  options: ReplayOptions,
+  repairs: ReadonlyMap<string, Repair> | null,
+  shell: Shell,
+): Promise<void> {
+  const { settings } = database;
+  const { topic, deadLetterTopic } = settings;
+  const pinned = requirePinned(database);
+  const view = new ReplayView(settings, options.yes, shell);
+  const access = kafkaAccess(settings);
+  // Ends what a replay before this one has left open, so that what is read next is all of it.
+  const producer = options.yes
+    ? await TransactionalProducer.open(access, lettersTransaction(deadLetterTopic))
+    : null;
+  try {
+    const letters = await openLetters(settings, shell);
+    const plan = await planFor(letters, database, options, repairs, shell);
+    const forecast = new Forecast(pinned, await statesOf(database));
+    for await (const piece of contentsOf(letters, plan.letters, repairs)) {
+      if (shell.signal.aborted) break;
+      const sendable = piece.filter(hasValue);
+      for (const { indexed, content } of sendable) {
+        forecast.add(indexed.origin.partition, content.value, Date.now());
+      }
+      if (producer) await sendBack(producer, topic, deadLetterTopic, sendable);
+      view.piece(sendable.length, piece.length - sendable.length, plan.letters.length);
+    }
+    view.done(plan.obstacles, forecast.outcomes, pinned.atrasadas);
+  } finally {
+    await producer?.close();
+  }
+}
+
+async function planFor(
+  letters: LetterTopic,
+  { settings, pinned }: PinnedDatabase,
+  options: ReplayOptions,
+  repairs: ReadonlyMap<string, Repair> | null,
+  shell: Shell,
+): Promise<ReplayPlan> {
+  const watch = new MarkWatch((partition) => letters.isWhole(partition));
+  const index = await letters.index(watch);
+  const names = repairs ? [...repairs.keys()] : options.names;
+  const isNothing = repairs?.size === 0;
+  const chosen = isNothing ? [] : choose(index, { ...options, names }, settings.deadLetterTopic);
+  const suspects = chosen.filter(({ origin }) => watch.suspects.has(nameOf(origin)));
+  let sentBack: ReadonlySet<string> = new Set();
+  if (suspects.length > 0) {
+    const access = kafkaAccess(settings);
+    if (!shell.json) shell.err.write('looking through the log of sales for letters sent back…\n');
+    sentBack = await findSentBack(access, settings.topic, await salesBounds(settings), suspects);
+  }
+  return planReplay(chosen, sentBack, pinned?.atrasadas === 'count');
+}
+
+async function salesBounds(settings: PinnedDatabase['settings']) {
+  const access = kafkaAccess(settings);
+  const { partitions } = await existingTopic(access, settings.topic);
+  const inquiry = await LogInquiry.open(access);
+  try {
+    return await inquiry.bounds(settings.topic, partitions.length);
+  } finally {
+    await inquiry.close();
+  }
+}
+
+async function statesOf({ mongo, settings }: PinnedDatabase) {
+  const { partitions } = await existingTopic(kafkaAccess(settings), settings.topic);
+  const store = new ProgressStore(mongo.db, settings.topic, '');
+  const states = new Map<number, PartitionState>();
+  for (const { partition } of partitions) {
+    const progress = await store.read(partition);
+    if (progress) states.set(partition, progress);
+  }
+  return states;
+}
