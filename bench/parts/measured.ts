@@ -57,6 +57,7 @@ function ended(child: ChildProcess, startedMs: number, limitMs: number): Promise
 export async function runMeasured(
   args: readonly string[],
   env: NodeJS.ProcessEnv,
+  onStart: (pid: number) => void = () => {},
 ): Promise<Measured> {
   const folder = mkdtempSync(join(tmpdir(), 'vendaval-bench-'));
   const usageFile = join(folder, 'usage.json');
@@ -67,6 +68,7 @@ export async function runMeasured(
       env: { ...env, BENCH_USAGE_FILE: usageFile },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    if (child.pid !== undefined) onStart(child.pid);
     const run = await ended(child, startedMs, LIMIT_MS);
     const { cpuMs, peakKb } = JSON.parse(readFileSync(usageFile, 'utf8'));
     return { ...run, cpuMs, peakMb: peakKb / 1024 };

@@ -14,7 +14,6 @@ import { JsonSales } from '../../src/load/json-sales.ts';
 import { IN_FLIGHT_MAX, ProducePipe } from '../../src/load/produce-pipe.ts';
 import { Random } from '../../src/load/random.ts';
 import { SaleFields, type SaleValues } from '../../src/load/sale-values.ts';
-import { SALE_CATEGORIES } from '../../src/load/shop.ts';
 import { CODEC, COMPRESSORS, type Compress } from '../../test/parts/compressors.ts';
 import {
   type PreloadedPartition,
@@ -25,9 +24,6 @@ import type { Sums } from './sums.ts';
 
 const SEED = 2024;
 const START_MS = Date.UTC(2024, 10, 29, 0, 0, 0);
-/** Event time that the whole topic covers. */
-const SPAN_MS = 20 * 60_000;
-const JITTER_MS = 5000;
 const MINUTE_MS = 60_000;
 const VALOR_CENTAVOS_MIN = 1000;
 const VALOR_CENTAVOS_SPAN = 499_001;
@@ -37,15 +33,20 @@ const VALUES = { json: JsonSales, flatbuffers: FlatSales, 'flatbuffers-batch': F
 const COMPRESSOR = { gzip: 'gzip', snappy: 'raw snappy', lz4: 'lz4', zstd: 'zstd' };
 
 const task: PreloadTask = workerData.task;
-const sales = Math.floor((task.sales + task.partitions - 1 - task.partition) / task.partitions);
+const { partitions, categories, minutes, jitterMs, fillerBytes } = task.shape;
+const spanMs = minutes * MINUTE_MS;
+const sales = Math.floor((task.sales + partitions - 1 - task.partition) / partitions);
+/** Brokers take a batch of a megabyte. */
+const salesPerBatch = Math.min(SALES_PER_KAFKA_BATCH, Math.floor(900_000 / (200 + fillerBytes)));
+/** Stands in place of the brace that ends a JSON sale. */
+const filler = Buffer.from(`, "obs": "${'x'.repeat(fillerBytes)}"}`);
 
 class SaleSource {
   readonly sale = new SaleFields();
   made = 0;
   readonly #random = new Random(SEED, task.partition);
-  readonly #minutes = SPAN_MS / MINUTE_MS;
-  readonly #counts = new Float64Array(this.#minutes * SALE_CATEGORIES.length);
-  readonly #centavos = new Float64Array(this.#minutes * SALE_CATEGORIES.length);
+  readonly #counts = new Float64Array(minutes * categories.length);
+  readonly #centavos = new Float64Array(minutes * categories.length);
 
   /** Fills `sale` with the next one. */
   next(): void {
@@ -54,13 +55,13 @@ class SaleSource {
     sale.id1 = random.word();
     sale.id2 = random.word();
     sale.id3 = random.word();
-    sale.category = random.below(SALE_CATEGORIES.length);
+    sale.category = random.below(categories.length);
     sale.valorCentavos = VALOR_CENTAVOS_MIN + random.below(VALOR_CENTAVOS_SPAN);
-    const afterMs = (this.made / sales) * SPAN_MS - random.below(JITTER_MS);
+    const afterMs = (this.made / sales) * spanMs - random.below(jitterMs);
     // Whole seconds, as the JSON texts have them.
     const second = Math.floor(Math.max(0, afterMs) / 1000);
     sale.eventMs = START_MS + second * 1000;
-    const key = Math.floor(second / 60) * SALE_CATEGORIES.length + sale.category;
+    const key = Math.floor(second / 60) * categories.length + sale.category;
     this.#counts[key]++;
     this.#centavos[key] += sale.valorCentavos;
     this.made++;
@@ -70,9 +71,9 @@ class SaleSource {
     const sums: Sums = new Map();
     this.#counts.forEach((count, key) => {
       if (count === 0) return;
-      const minute = Math.floor(key / SALE_CATEGORIES.length);
+      const minute = Math.floor(key / categories.length);
       const start = new Date(START_MS + minute * MINUTE_MS).toISOString().slice(0, 16);
-      const categoria = SALE_CATEGORIES[key % SALE_CATEGORIES.length];
+      const categoria = categories[key % categories.length];
       sums.set(`${start}|${categoria}`, { count, centavos: this.#centavos[key] });
     });
     return sums;
@@ -81,30 +82,30 @@ class SaleSource {
 
 /** Makes one batch in `slot` from the source's next sales; it may get shorter by compression. */
 class BatchMaker {
-  readonly #values: SaleValues = new VALUES[task.format](SALE_CATEGORIES, 'UTC');
+  readonly #values: SaleValues = new VALUES[task.format](categories, 'UTC');
   readonly #writer = new RecordBatchWriter();
   readonly #compress: Compress | null =
     task.codec === 'none' ? null : COMPRESSORS[COMPRESSOR[task.codec]].compress;
   readonly bytesMax: number;
 
   constructor() {
-    const valuesMax = Math.ceil(SALES_PER_KAFKA_BATCH / this.#values.salesPerValue);
-    const recordBytes = RECORD_HEAD_BYTES_MAX + this.#values.bytesMax;
+    const valuesMax = Math.ceil(salesPerBatch / this.#values.salesPerValue);
+    const recordBytes = RECORD_HEAD_BYTES_MAX + this.#values.bytesMax + filler.length;
     this.bytesMax = BATCH_HEAD_BYTES + valuesMax * recordBytes;
   }
 
   fill(slot: BatchSlot, at: number, source: SaleSource, pipe: ProducePipe): void {
     const [values, writer] = [this.#values, this.#writer];
-    slot.sales = Math.min(SALES_PER_KAFKA_BATCH, sales - source.made);
-    writer.begin(slot.bytes, slot.view, at, START_MS + SPAN_MS);
+    slot.sales = Math.min(salesPerBatch, sales - source.made);
+    writer.begin(slot.bytes, slot.view, at, START_MS + spanMs);
     for (let left = slot.sales; left > 0; ) {
       const inValue = Math.min(left, values.salesPerValue);
-      values.begin(slot.bytes, slot.view, writer.open(START_MS + SPAN_MS));
+      values.begin(slot.bytes, slot.view, writer.open(START_MS + spanMs));
       for (let i = 0; i < inValue; i++) {
         source.next();
         values.add(source.sale);
       }
-      writer.close(values.end());
+      writer.close(filled(slot.bytes, values.end()));
       left -= inValue;
     }
     slot.records = writer.count;
@@ -113,6 +114,11 @@ class BatchMaker {
       slot.end = compressed(slot, at, CODEC[task.codec], this.#compress);
     }
   }
+}
+
+/** @returns where the value ends when it has its further field */
+function filled(bytes: Buffer, end: number): number {
+  return fillerBytes === 0 ? end : end - 1 + filler.copy(bytes, end - 1);
 }
 
 /** The batch between `at` and the slot's end with its records compressed in place. */

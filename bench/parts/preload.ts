@@ -3,11 +3,17 @@
  * Returns when the broker has confirmed all of them.
  */
 import { createTopic } from '../../test/parts/topic.ts';
-import type { PreloadedPartition, PreloadPlan, PreloadTask } from './preload-plan.ts';
+import {
+  type PreloadedPartition,
+  type PreloadPlan,
+  type PreloadTask,
+  USUAL_SHAPE,
+} from './preload-plan.ts';
 import { hashOf, merged } from './sums.ts';
 import { runThread } from './ts-thread.ts';
 
-export const PARTITIONS = 3;
+/** Threads that make sales at one time. */
+const THREADS = 4;
 const PROGRESS_SALES = 5_000_000;
 
 export interface Preloaded {
@@ -21,7 +27,9 @@ export async function preload(
   plan: PreloadPlan,
   onStep: (step: string) => void = () => {},
 ): Promise<Preloaded> {
-  await createTopic(plan.brokers, plan.topic, { partitions: PARTITIONS });
+  const shape = plan.shape ?? USUAL_SHAPE;
+  const { partitions } = shape;
+  await createTopic(plan.brokers, plan.topic, { partitions });
   let made = 0;
   let told = 0;
   const onMade = ({ more }: { more: number }) => {
@@ -31,15 +39,16 @@ export async function preload(
     const [now, all] = [made, plan.sales].map((n) => n.toLocaleString('en-US'));
     onStep(`${plan.topic}: ${now} of ${all} sales preloaded`);
   };
-  const written = await Promise.all(
-    Array.from({ length: PARTITIONS }, (_, partition) =>
-      runThread<PreloadedPartition>(
-        new URL('./preload-thread.ts', import.meta.url),
-        { ...plan, partition, partitions: PARTITIONS } satisfies PreloadTask,
-        onMade,
-      ),
-    ),
-  );
+  const written: PreloadedPartition[] = [];
+  let next = 0;
+  const lane = async () => {
+    while (next < partitions) {
+      const task: PreloadTask = { ...plan, shape, partition: next++ };
+      const url = new URL('./preload-thread.ts', import.meta.url);
+      written.push(await runThread<PreloadedPartition>(url, task, onMade));
+    }
+  };
+  await Promise.all(Array.from({ length: THREADS }, lane));
   const sum = (of: (part: PreloadedPartition) => number) =>
     written.reduce((total, part) => total + of(part), 0);
   return {

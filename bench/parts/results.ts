@@ -53,7 +53,7 @@ export function ratio(of: readonly number[], to: readonly number[]): number {
 }
 
 /** "1,234" for one round, "1,234 (1,200 to 1,300)" for several. */
-function spread(list: readonly number[], show: (value: number) => string): string {
+export function spread(list: readonly number[], show: (value: number) => string): string {
   const middle = show(median(list));
   return list.length === 1
     ? middle
@@ -61,12 +61,12 @@ function spread(list: readonly number[], show: (value: number) => string): strin
 }
 
 /** Milliseconds for all sales to seconds for a million. */
-const perMillion = (cpuMs: readonly number[], sales: number) =>
+export const perMillion = (cpuMs: readonly number[], sales: number) =>
   cpuMs.map((ms) => (ms * 1000) / sales);
 
-const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+export const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
 
-function machineText({ date, node, cores, cpu, memoryGb }: Machine): string {
+export function machineText({ date, node, cores, cpu, memoryGb }: Machine): string {
   return `${date}, Node ${node}, ${cores} cores of ${cpu}, ${memoryGb} GB.`;
 }
 

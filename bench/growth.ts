@@ -1,0 +1,131 @@
+/**
+ * What a sale costs as the job grows along one axis at a time: partitions, categories, open
+ * windows, bytes of a sale, threads, processes; each point a topic of its own on one real broker,
+ * counted by the engine, durable and committed. And its memory over a long log. Writes growth.json
+ * in bench/results, and from it growth.md and growth.svg. `--sales N`, `--rounds N`,
+ * `--memory-sales N`, `--render`.
+ *
+ *     npm run build && node --import tsx bench/growth.ts
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { growthChart } from './parts/growth-chart.ts';
+import { type Growth, type GrowthRow, growthText, type MemoryRun } from './parts/growth-text.ts';
+import { runMeasured } from './parts/measured.ts';
+import { preload } from './parts/preload.ts';
+import { type Shape, USUAL_SHAPE } from './parts/preload-plan.ts';
+import { thisMachine } from './parts/results.ts';
+import { engineRound, runRounds, type Servers, type System, withServers } from './parts/rounds.ts';
+
+interface Point {
+  readonly axis: string;
+  readonly value: number;
+  readonly shape?: Partial<Shape>;
+  readonly flags?: readonly string[];
+  readonly processes?: number;
+}
+
+const MINUTE_MS = 60_000;
+const names = (count: number) =>
+  Array.from({ length: count }, (_, i) => `categoria ${String(i).padStart(5, '0')}`);
+
+const POINTS: readonly Point[] = [
+  ...[1, 3, 12, 48, 96].map((value) => ({
+    ...{ axis: 'partitions', value },
+    shape: { partitions: value },
+  })),
+  // One window: it makes a document for each category.
+  ...[4, 100, 1000, 10_000].map((value) => ({
+    ...{ axis: 'categories', value },
+    shape: { categories: names(value), minutes: 1 },
+  })),
+  ...[3, 30, 300].map((value) => ({
+    ...{ axis: 'open windows', value },
+    shape: { minutes: 2 * value, jitterMs: value * MINUTE_MS },
+    flags: ['--watermark-delay', `${value + 1}m`],
+  })),
+  ...[0, 200, 1000, 4000].map((fillerBytes) => ({
+    ...{ axis: 'bytes of further fields', value: fillerBytes },
+    shape: { fillerBytes },
+  })),
+  ...[1, 2, 3].map((value) => ({
+    ...{ axis: 'threads', value },
+    flags: ['--threads', String(value)],
+  })),
+  ...[1, 2, 3].map((value) => ({
+    ...{ axis: 'processes', value, processes: value },
+    shape: { partitions: 6 },
+  })),
+];
+const SAMPLE_MS = 100;
+
+const { values } = parseArgs({
+  options: {
+    sales: { type: 'string', default: '3000000' },
+    rounds: { type: 'string', default: '3' },
+    'memory-sales': { type: 'string', default: '100000000' },
+    render: { type: 'boolean', default: false },
+  },
+});
+const sales = Number(values.sales);
+const say = (message: string) => process.stderr.write(`· ${message}\n`);
+const file = (name: string) => new URL(`./results/${name}`, import.meta.url);
+
+async function growth(servers: Servers): Promise<GrowthRow[]> {
+  const systems: System[] = [];
+  for (const [i, point] of POINTS.entries()) {
+    const { axis, value, flags = [], processes = 1 } = point;
+    const topic = `growth-${i}`;
+    const shape = { ...USUAL_SHAPE, ...point.shape };
+    const plan = { brokers: servers.brokers, topic, sales, shape };
+    const { hash } = await preload({ ...plan, format: 'json', codec: 'none' });
+    const run = (round: number) => engineRound(servers, { topic, sales, flags, processes }, round);
+    systems.push({ name: `${axis}: ${value}`, hash, run });
+    say(`${axis}: ${value}: preloaded`);
+  }
+  const figures = await runRounds(systems, Number(values.rounds), servers, say);
+  return POINTS.map(({ axis, value }, i) => ({ axis, value, ...figures[i] }));
+}
+
+/** Resident memory of the engine while it reads a log far longer than any of its buffers. */
+async function memory({ brokers, mongoUrl }: Servers): Promise<MemoryRun> {
+  const topic = 'growth-memory';
+  const count = Number(values['memory-sales']);
+  await preload({ brokers, topic, sales: count, format: 'json', codec: 'lz4' }, say);
+  const main = new URL('../dist/main.js', import.meta.url).pathname;
+  const where = ['--brokers', brokers, '--mongo', mongoUrl, '--topic', topic];
+  const residentMb: number[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  const sample = (pid: number) => {
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    const kb = /^VmRSS:\s+(\d+) kB/m.exec(status)?.[1];
+    if (kb !== undefined) residentMb.push(Number(kb) / 1024);
+  };
+  const measured = await runMeasured(
+    [main, 'engine', '--until-end', ...where, '--database', topic, '--http', 'off', '--json'],
+    process.env,
+    (pid) => {
+      timer = setInterval(() => sample(pid), SAMPLE_MS);
+    },
+  ).finally(() => clearInterval(timer));
+  const done = measured.lines.find(({ code }) => code === 'done') as { counted: number };
+  if (done.counted !== count) throw new Error(`${done.counted} of ${count} sales were counted`);
+  return { sales: count, wholeMs: measured.wholeMs, peakMb: measured.peakMb, residentMb };
+}
+
+function publish(results: Growth): void {
+  writeFileSync(file('growth.json'), `${JSON.stringify(results)}\n`);
+  writeFileSync(file('growth.md'), growthText(results));
+  writeFileSync(file('growth.svg'), growthChart(results.rows, results.sales));
+  process.stdout.write(growthText(results));
+}
+
+if (values.render) {
+  publish(JSON.parse(readFileSync(file('growth.json'), 'utf8')));
+} else {
+  await withServers(say, async (servers) => {
+    const rows = await growth(servers);
+    const rounds = Number(values.rounds);
+    publish({ machine: thisMachine(), sales, rounds, rows, memory: await memory(servers) });
+  });
+}
