@@ -4,7 +4,7 @@
  */
 import { readdirSync } from 'node:fs';
 import { MongoClient } from 'mongodb';
-import { describe, expect, inject, onTestFinished, test } from 'vitest';
+import { beforeAll, describe, expect, inject, test } from 'vitest';
 import { OPTIONS } from '../../src/config/options.ts';
 import { findFreePort } from '../../src/mongo/child-processes.ts';
 import { runPage } from '../parts/docs/run-page.ts';
@@ -12,11 +12,22 @@ import { type Ending, EngineProcess } from '../parts/engine-process.ts';
 import { kafkaClient } from '../parts/topic.ts';
 
 const LESSONS = 'docs/lessons/en';
-const GUIDES = ['upgrade', 'move-from-spark', 'back-up-and-restore', 'run-in-production'];
+/** In this order: the last one takes all totals back. */
+const PAGES = [
+  'docs/guides/upgrade.md',
+  'docs/guides/move-from-spark.md',
+  'docs/guides/back-up-and-restore.md',
+  'docs/guides/run-in-production.md',
+  'docs/HTTP-API.md',
+  'docs/OPERATIONS.md',
+];
+/** Those that ask a running engine. */
+const WATCHING = new Set(['docs/guides/run-in-production.md', 'docs/HTTP-API.md']);
+const LONG = { timeout: 400_000 };
 const servers = { brokers: inject('kafkaBrokers'), mongoUrl: inject('mongoUrl') };
 
 describe.concurrent('the lessons work as they are written', () => {
-  test.for(readdirSync(LESSONS).sort())('%s', { timeout: 400_000 }, async (name, t) => {
+  test.for(readdirSync(LESSONS).sort())('%s', LONG, async (name, t) => {
     const { lines, seen } = await runPage(t, `${LESSONS}/${name}`);
     expect(lines).toBeGreaterThan(3);
     expect(seen).toBeGreaterThan(3);
@@ -28,14 +39,15 @@ async function withDefaultNames(): Promise<void> {
   const topics = [OPTIONS.topic.defaultText, `${OPTIONS.topic.defaultText}.dlq`];
   const admin = kafkaClient(servers.brokers).admin();
   const mongo = new MongoClient(servers.mongoUrl);
-  onTestFinished(async () => {
+  try {
+    await admin.connect();
+    const there = new Set(await admin.listTopics());
+    await admin.deleteTopics({ topics: topics.filter((topic) => there.has(topic)) });
+    await mongo.db(OPTIONS.database.defaultText).dropDatabase();
+  } finally {
     await admin.disconnect();
     await mongo.close();
-  });
-  await admin.connect();
-  const there = new Set(await admin.listTopics());
-  await admin.deleteTopics({ topics: topics.filter((topic) => there.has(topic)) });
-  await mongo.db(OPTIONS.database.defaultText).dropDatabase();
+  }
 }
 
 function vendaval(t: Ending, httpAddress: string, ...args: string[]): EngineProcess {
@@ -47,24 +59,37 @@ function vendaval(t: Ending, httpAddress: string, ...args: string[]): EngineProc
   });
 }
 
-describe('the pages for a Kafka and a MongoDB that are there', () => {
-  test.for(['README.md', 'docs/guides/start.md'])('%s', { timeout: 400_000 }, async (path, t) => {
+describe('the pages that begin with nothing', () => {
+  test.for(['README.md', 'docs/guides/start.md'])('%s', LONG, async (path, t) => {
     await withDefaultNames();
     const { lines } = await runPage(t, path, { servers });
     expect(lines).toBeGreaterThan(2);
   });
+});
 
-  test.for(GUIDES)('docs/guides/%s.md', { timeout: 400_000 }, async (name, t) => {
+describe('the pages for a topic with sales that were counted', () => {
+  beforeAll(async () => {
     await withDefaultNames();
+    const ends: (() => Promise<void> | void)[] = [];
+    const scope: Ending = { onTestFinished: (end) => void ends.push(end) };
+    const run = (...args: string[]) => vendaval(scope, 'off', ...args).endsWell();
+    await run('topic', 'create');
+    // Record 17 of partition 0 is the one that the pages name: a sale that comes too late.
+    await run('produce', '--partition', '0', '--count', '17', '--rate', '1000');
+    await run('produce', '--partition', '0', '--count', '1', '--ago', '1h');
+    await run('produce', '--count', '40', '--rate', '1000');
+    await run('engine', '--until-end');
+    return async () => {
+      for (const end of ends) await end();
+    };
+  }, LONG.timeout);
+
+  test.for(PAGES)('%s', LONG, async (path, t) => {
     const httpAddress = `127.0.0.1:${await findFreePort()}`;
-    await vendaval(t, httpAddress, 'topic', 'create').endsWell();
-    await vendaval(t, httpAddress, 'produce', '--count', '40', '--rate', '1000').endsWell();
-    await vendaval(t, httpAddress, 'engine', '--until-end').endsWell();
-    const isWatched = name === 'run-in-production';
-    const engine = isWatched ? vendaval(t, httpAddress, 'engine') : null;
+    const engine = WATCHING.has(path) ? vendaval(t, httpAddress, 'engine') : null;
     await engine?.says('engine-started');
-    const { lines } = await runPage(t, `docs/guides/${name}.md`, { servers, httpAddress });
-    expect(lines).toBeGreaterThan(1);
+    const { lines } = await runPage(t, path, { servers, httpAddress });
+    expect(lines).toBeGreaterThan(0);
     if (engine) expect(await engine.kill('SIGTERM')).toMatchObject({ code: 0 });
   });
 });

@@ -3,7 +3,7 @@
  * links and comments, each with its line. What a block means is left to who asks.
  */
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import GithubSlugger from 'github-slugger';
 import type { Nodes } from 'mdast';
 import { fromMarkdown } from 'mdast-util-from-markdown';
@@ -55,7 +55,7 @@ export function pagePaths(): string[] {
 }
 
 export function readPage(path: string): Page {
-  const source = readFileSync(join(ROOT, path), 'utf8');
+  const source = readFileSync(resolve(ROOT, path), 'utf8');
   const steps: (Block | Comment)[] = [];
   const headings: Heading[] = [];
   const links: Link[] = [];

@@ -4,7 +4,7 @@
  * - a block of `sh` is typed line by line, each line after the one before has ended with 0, or
  *   with what `exit=` says;
  * - with `terminal=NAME` it is typed into that terminal and runs on;
- * - a block of `text` behind it must be shown, line by line and in this order, `…` standing for
+ * - a block of `text` behind it, unless it is an `example`, must be shown, line by line and in this order, `…` standing for
  *   anything; what only looks is done again until then, and until it ends well;
  * - a comment `Ctrl+C NAME` presses that key there, and the program must end with 0; `Ctrl+Z NAME`
  *   stops it until an `fg`.
@@ -51,6 +51,8 @@ export interface PageOptions {
   readonly httpAddress?: string;
   /** In place of the default ones, unless the page starts its own. */
   readonly servers?: { readonly brokers: string; readonly mongoUrl: string };
+  /** How long something may take to be shown. */
+  readonly showLimitMs?: number;
 }
 
 const DEFAULT_BROKERS = OPTIONS.brokers.defaultText;
@@ -87,18 +89,20 @@ class PageRun {
   readonly #busy = new Map<string, number>();
   readonly #address: string;
   readonly #servers: PageOptions['servers'];
+  readonly #showLimitMs: number;
   /** The last block that was typed, and where it shows what it does. */
   #last: Typed | null = null;
 
   private constructor(
     page: Page,
     address: string,
-    servers: PageOptions['servers'],
+    { servers, showLimitMs = SHOW_LIMIT_MS }: PageOptions,
     open: () => Promise<Terminal>,
   ) {
     this.#page = page;
     this.#address = address;
     this.#servers = servers;
+    this.#showLimitMs = showLimitMs;
     this.#open = open;
   }
 
@@ -117,7 +121,7 @@ class PageRun {
       HTTP_ADDRESS: address,
       ...(servers ? { KAFKA_BROKERS: servers.brokers, MONGO_URL: servers.mongoUrl } : {}),
     };
-    return new PageRun(page, address, servers, () => Terminal.open(test, folder, env));
+    return new PageRun(page, address, options, () => Terminal.open(test, folder, env));
   }
 
   async all(): Promise<void> {
@@ -125,7 +129,7 @@ class PageRun {
       try {
         if (step.kind === 'comment') await this.#comment(step.text);
         else if (step.language === 'sh') await this.#type(step);
-        else if (step.language === 'text') await this.#see(step.text);
+        else if (step.language === 'text') await this.#see(step);
         else this.#last = null;
       } catch (error) {
         throw new Error(`${this.#page.path}:${step.line}: ${(error as Error).message}`);
@@ -172,7 +176,7 @@ class PageRun {
 
   async #runLines({ lines, expected, terminal, looks }: Typed): Promise<void> {
     for (const line of lines) {
-      const deadlineMs = performance.now() + SHOW_LIMIT_MS;
+      const deadlineMs = performance.now() + this.#showLimitMs;
       let status = await this.#statusOf(line, terminal);
       while (looks && status !== expected && performance.now() < deadlineMs) {
         await sleep(LOOK_AGAIN_MS);
@@ -188,13 +192,13 @@ class PageRun {
   }
 
   /** What must be shown since the last block was typed. */
-  async #see(text: string): Promise<void> {
-    if (!this.#last) return;
+  async #see({ text, marks }: Block): Promise<void> {
+    if (!this.#last || marks.includes('example')) return;
     const { terminal, looks } = this.#last;
     const lines = text.split('\n').filter((line) => line.trim() !== '');
     const pattern = new RegExp(lines.map((line) => this.#patternOf(line)).join('[^]*?'));
     this.done.seen += lines.length;
-    const deadlineMs = performance.now() + SHOW_LIMIT_MS;
+    const deadlineMs = performance.now() + this.#showLimitMs;
     while (!pattern.test(terminal.since(this.#last.mark))) {
       if (performance.now() > deadlineMs) {
         throw new Error(terminal.failure(`not shown:\n${text}`));
