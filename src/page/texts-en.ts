@@ -234,6 +234,12 @@ export const EN: Texts = {
           title: `No contact with Kafka: partition ${verdict.partitions.join(', ')}`,
           advice: `${verdict.message ? `${verdict.message}. ` : ''}The engine keeps trying; nothing is lost. See whether the broker is up.`,
         };
+      case 'stalled':
+        return {
+          title: `A checkpoint has been under way for ${f.duration(verdict.forMs)}`,
+          advice:
+            'The database or the dead-letter topic takes long or hangs. Nothing is lost: what was read is counted once it holds. See the steps under “Checkpoints”.',
+        };
       case 'not-durable':
         return {
           title:

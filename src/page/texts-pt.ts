@@ -242,6 +242,12 @@ export const PT = {
           title: `Sem contato com o Kafka: partição ${verdict.partitions.join(', ')}`,
           advice: `${verdict.message ? `${verdict.message}. ` : ''}O motor continua tentando; nada se perde. Veja se o broker está no ar.`,
         };
+      case 'stalled':
+        return {
+          title: `Um checkpoint está em andamento há ${f.duration(verdict.forMs)}`,
+          advice:
+            'O banco ou o tópico das rejeitadas demora ou não responde. Nada se perde: o que foi lido é contado assim que ele terminar. Veja as etapas em “Checkpoints”.',
+        };
       case 'not-durable':
         return {
           title:

@@ -58,8 +58,11 @@ export type Verdict =
       readonly message: string;
       readonly hint: string | null;
       readonly forMs: number | null;
-    };
+    }
+  | { readonly kind: 'stalled'; readonly level: 'warn'; readonly forMs: number };
 
+/** A checkpoint comes at least once a second; one that takes longer than this is stuck or slow. */
+const CHECKPOINT_MS_MAX = 10_000;
 /** Lag that is worth a word: below, a checkpoint's worth of records is always under way. */
 const LAG_MIN = 5000;
 const LAG_MS_MIN = 10_000;
@@ -76,6 +79,7 @@ const HELD_MS_MIN = 60_000;
 export function judge(snapshot: LiveSnapshot, lagBefore: number | undefined): Verdict {
   return (
     trouble(snapshot) ??
+    stalled(snapshot) ??
     transaction(snapshot) ??
     behind(snapshot, lagBefore) ??
     held(snapshot) ??
@@ -116,6 +120,14 @@ function trouble({
     return { kind: 'database-unread', level: 'warn', code, message, hint };
   }
   return null;
+}
+
+/** A database that hangs gives no error for a minute. */
+function stalled({ engine, partitions, checkpoint, nowMs }: LiveSnapshot): Verdict | null {
+  const forMs = nowMs - (checkpoint.durableAtMs ?? nowMs);
+  const ownsSome = partitions.some(({ owner }) => owner === engine.owner);
+  if (!ownsSome || forMs < CHECKPOINT_MS_MAX + engine.flushIntervalMs) return null;
+  return { kind: 'stalled', level: 'warn', forMs };
 }
 
 /** Records behind an open transaction must not be read: lag that no engine can work off. */

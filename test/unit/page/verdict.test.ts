@@ -29,7 +29,10 @@ type Parts = Record<string, object>;
 
 function snapshot(more: Parts = {}): LiveSnapshot {
   const whole: Parts = {
-    engine: { state: 'running', problem: null, startedAtMs: NOW - 3_600_000, windowMs: MINUTE },
+    engine: {
+      ...{ state: 'running', problem: null, startedAtMs: NOW - 3_600_000, windowMs: MINUTE },
+      ...{ owner: 'a/1', flushIntervalMs: 250 },
+    },
     kafka: { problem: null },
     database: { problem: null },
     stream: {
@@ -65,6 +68,18 @@ const CASES: [string, LiveSnapshot, number | undefined, Partial<Verdict>][] = [
     snapshot({ engine: { state: 'retrying', problem }, ...behind(1e6) }),
     0,
     { kind: 'not-durable', level: 'bad', code: 'E_MONGO_UNREACHABLE', forMs: 9000 },
+  ],
+  [
+    'the database hangs without an error',
+    snapshot({ checkpoint: { durableAtMs: NOW - 11_000 } }),
+    0,
+    { kind: 'stalled', level: 'warn', forMs: 11_000 },
+  ],
+  [
+    'it has no partition to make checkpoints of',
+    snapshot({ engine: { owner: 'b/2' }, checkpoint: { durableAtMs: NOW - 11_000 } }),
+    0,
+    { kind: 'counting' },
   ],
   [
     'a leader is away',
