@@ -20,6 +20,7 @@ import { flatbuffersBench } from './micro/flatbuffers.ts';
 import { hotPathBench } from './micro/hot-path.ts';
 import { scannerBench } from './micro/scanner.ts';
 import { chart } from './parts/chart.ts';
+import { withFigures } from './parts/comparison.ts';
 import { SALES_PER_KAFKA_BATCH } from './parts/preload-plan.ts';
 import { markdown, type Results, thisMachine } from './parts/results.ts';
 import { BROKER_HEAP_MB, withServers } from './parts/rounds.ts';
@@ -49,6 +50,7 @@ if (!parts.every((part) => (PARTS as readonly string[]).includes(part))) {
 }
 const folder = new URL('./results/', import.meta.url);
 const jsonFile = new URL('latest.json', folder);
+const COMPARISON = new URL('../docs/COMPARISON.md', import.meta.url);
 const isTerminal = process.stdout.isTTY === true;
 const onStep = (text: string) => {
   process.stderr.write(
@@ -113,6 +115,7 @@ function publish(results: Results): void {
   writeFileSync(jsonFile, `${JSON.stringify(results, null, 2)}\n`);
   writeFileSync(new URL('latest.md', folder), markdown(results));
   writeFileSync(new URL('speed.svg', folder), chart(results));
+  writeFileSync(COMPARISON, withFigures(readFileSync(COMPARISON, 'utf8'), results));
 }
 
 const published = (): Results =>

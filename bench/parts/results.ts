@@ -75,7 +75,7 @@ function listText(title: string, items: readonly string[]): string[] {
   return items.length === 0 ? [] : ['', title, '', ...items.map((item) => `- ${item}`)];
 }
 
-function wholeText(whole: NonNullable<Results['whole']>) {
+export function wholeText(whole: NonNullable<Results['whole']>) {
   const { machine, rows, sales, rounds, settings, passedOver = [] } = whole;
   const [engine] = rows;
   const seconds = (ms: number) => (ms / 1000).toFixed(1);

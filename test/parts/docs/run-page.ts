@@ -4,8 +4,9 @@
  * - a block of `sh` is typed line by line, each line after the one before has ended with 0, or
  *   with what `exit=` says;
  * - with `terminal=NAME` it is typed into that terminal and runs on;
- * - a block of `text` behind it, unless it is an `example`, must be shown, line by line and in this order, `…` standing for
- *   anything; what only looks is done again until then, and until it ends well;
+ * - a block of `text` behind it, unless it is an `example`, must be shown, line by line and in
+ *   this order, `…` standing for anything; what only looks is done again until then, and until it
+ *   ends well;
  * - a comment `Ctrl+C NAME` presses that key there, and the program must end with 0; `Ctrl+Z NAME`
  *   stops it until an `fg`.
  *

@@ -18,6 +18,9 @@ const at = ({ path }: Page, line: number, what: string) => `${path}:${line}: ${w
 
 const messageOf = (error: unknown) => (error as Error).message.split('\n')[0];
 
+/** A shell is started for each block, and the machine may be busy. */
+const LONG = { timeout: 120_000 };
+
 /** What is wrong with a block, by its language. */
 type Check = (block: Block) => Promise<string[]> | string[] | undefined;
 const CHECKS: Readonly<Record<string, Check>> = {
@@ -48,7 +51,7 @@ async function problemsOf(block: Block): Promise<string[]> {
   }
 }
 
-describe('the blocks', () => {
+describe('the blocks', LONG, () => {
   it.each([...pages])('of %s are what they say, and their commands are known', async (_, page) => {
     const problems = await Promise.all(
       blocksOf(page).map(async (block) =>
@@ -66,7 +69,7 @@ describe('the blocks', () => {
   });
 });
 
-describe('a command that does not work', () => {
+describe('a command that does not work', LONG, () => {
   it.each([
     ['vendaval engine --tpoic vendas', /unknown option '--tpoic'/],
     ['vendaval prodcue', /unknown command 'prodcue'|too many arguments/],
