@@ -47,9 +47,10 @@ function usage(problem: string, hint: string): never {
 /** Row numbers that have scenarios. */
 function existingRows(): number[] {
   const names = readdirSync(join(import.meta.dirname, 'scenarios')).sort();
-  return names
+  const rows = names
     .filter((name) => /^\d\d-.*\.chaos\.ts$/.test(name))
     .map((name) => Number.parseInt(name, 10));
+  return [...new Set(rows)];
 }
 
 function chosenRows(): number[] {

@@ -74,7 +74,7 @@ export function unsignedToken(expiresMs: number, subject = TOKEN_SUBJECT): strin
 export interface Grant {
   readonly resource: 'topic' | 'group' | 'cluster';
   readonly name: string;
-  readonly operation: 'READ' | 'WRITE' | 'CREATE' | 'DESCRIBE' | 'ALTER' | 'IDEMPOTENT_WRITE';
+  readonly operation: 'READ' | 'WRITE' | 'CREATE' | 'DESCRIBE' | 'ALL';
 }
 
 /** As `kafka-acls.sh --add` does. */
@@ -100,6 +100,14 @@ export async function grant(
   } finally {
     await admin.disconnect();
   }
+}
+
+/** Everything, on every topic and group. */
+export function grantAll(kafka: SecureBroker, principal: string): Promise<void> {
+  return grant(kafka, principal, [
+    { resource: 'topic', name: '*', operation: 'ALL' },
+    { resource: 'group', name: '*', operation: 'ALL' },
+  ]);
 }
 
 /** Salted here: on a command line other letters than English ones depend on the locale. */

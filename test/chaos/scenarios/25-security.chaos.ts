@@ -1,6 +1,6 @@
 /**
- * What must be refused is, and nothing leaks. TLS and a login are the database's here: the engine
- * speaks neither TLS nor SASL to Kafka yet, so there is nothing of them to try.
+ * What must be refused is, and nothing leaks. TLS and a login are the database's here; those of
+ * Kafka are in a file of their own.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
