@@ -84,11 +84,15 @@ async function vendaval(t: TestContext, args: readonly string[], env: Env = {}) 
 /** docs/SECURITY.md's rights of one command, on a scene's names. */
 function rightsOf(command: string, topic: string, group: string): Grant[] {
   const text = readFileSync(new URL('../../docs/SECURITY.md', import.meta.url), 'utf8');
-  const rows = [...text.matchAll(/^\| `([a-z ]+)` \| (.*?)(topic|group) `(\S+)` \| (.+) \|$/gm)];
+  const rows = [
+    ...text.matchAll(
+      /^\| `([a-z ]+)` \| (.*?)(topic|group|transactional-id) `(\S+)` \| (.+) \|$/gm,
+    ),
+  ];
   const own = rows.filter(([, name]) => name === command);
   expect(own.length, command).toBeGreaterThan(0);
   return own.flatMap(([, , before, resource, name, operations]) => {
-    const renamed = name.replace(/^black-friday-sales/, topic).replace(/^vendaval$/, group);
+    const renamed = name.replace('black-friday-sales', topic).replace(/^vendaval$/, group);
     const inherited = before.includes('`engine`') ? rightsOf('engine', topic, group) : [];
     const grants = operations.split(', ').map((operation) => ({
       resource: resource as Grant['resource'],
@@ -364,7 +368,11 @@ test('each command does with the rights that the documents give it, and no other
     ['engine', ['--until-end']],
     ['verify', []],
     ['load', ['--rate', '1000', '--duration', '1s', '--oracle', 'off']],
+    ['dlq list', []],
+    ['dlq show', []],
+    ['dlq replay', ['--yes']],
     ['doctor', ['--timeout', '60s']],
+    ['reset', ['--yes']],
   ];
   for (const [command, more] of commands) {
     const principal = `direito-${command.replace(' ', '-')}`;

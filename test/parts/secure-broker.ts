@@ -72,10 +72,16 @@ export function unsignedToken(expiresMs: number, subject = TOKEN_SUBJECT): strin
 }
 
 export interface Grant {
-  readonly resource: 'topic' | 'group' | 'cluster';
+  readonly resource: 'topic' | 'group' | 'transactional-id';
   readonly name: string;
   readonly operation: 'READ' | 'WRITE' | 'CREATE' | 'DESCRIBE' | 'ALL';
 }
+
+const RESOURCES = {
+  topic: kafkajs.AclResourceTypes.TOPIC,
+  group: kafkajs.AclResourceTypes.GROUP,
+  'transactional-id': kafkajs.AclResourceTypes.TRANSACTIONAL_ID,
+} as const;
 
 /** As `kafka-acls.sh --add` does. */
 export async function grant(
@@ -88,7 +94,7 @@ export async function grant(
   try {
     await admin.createAcls({
       acl: grants.map(({ resource, name, operation }) => ({
-        resourceType: kafkajs.AclResourceTypes[resource.toUpperCase() as 'TOPIC'],
+        resourceType: RESOURCES[resource],
         resourceName: name,
         resourcePatternType: kafkajs.ResourcePatternTypes.LITERAL,
         principal,

@@ -14,7 +14,11 @@ import { resolveSettings } from '../../../src/config/settings.ts';
 const root = new URL('../../../', import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8');
 const pathOf = (path: string) => fileURLToPath(new URL(path, root));
-const VARIABLES: ReadonlySet<string> = new Set(Object.values(OPTIONS).map(({ env }) => env));
+const VARIABLES: ReadonlySet<string> = new Set(
+  Object.values(OPTIONS).flatMap((option) =>
+    'secret' in option ? [option.env, `${option.env}_FILE`] : [option.env],
+  ),
+);
 
 interface Service {
   readonly image: string;
@@ -177,10 +181,42 @@ describe('docker/k8s', () => {
     });
   });
 
+  it('is made secure by an overlay whose files are those of the mounted secret', () => {
+    const [{ spec }] = documents('../k8s-secure/deployment-patch.yaml');
+    const { containers, volumes } = spec.template.spec;
+    const [{ env, volumeMounts }] = containers;
+    expect(env.filter(({ name }: { name: string }) => !VARIABLES.has(name))).toEqual([]);
+    const [{ mountPath, name }] = volumeMounts;
+    expect(volumes).toMatchObject([{ name, secret: { secretName: 'vendaval-secrets' } }]);
+    const files = env.filter(({ value = '' }) => value.startsWith('/'));
+    const made = /--from-file=[\s\S]*?(?=\n# {3}kubectl)/.exec(
+      read('docker/k8s-secure/kustomization.yaml'),
+    );
+    const keys = [...made![0].matchAll(/--from-file=([a-z-]+)/g)].map(([, key]) => key);
+    expect(files.map(({ value }: { value: string }) => value).sort()).toEqual(
+      keys.map((key) => `${mountPath}/${key}`).sort(),
+    );
+    // What it says goes together; the files are there only in the cluster.
+    const plain = env.filter(({ value = '' }) => value !== '' && !value.startsWith('/'));
+    const settings = Object.fromEntries(
+      plain.map((one: { name: string; value: string }) => [one.name, one.value]),
+    );
+    const given = { ...settings, KAFKA_CA: 'ca.pem', KAFKA_PASSWORD: 'x' };
+    expect(resolveSettings({ flags: {}, env: given }).settings.kafkaSasl).toBe('SCRAM-SHA-512');
+  });
+
   const hasKubectl = spawnSync('kubectl', ['version', '--client']).error === undefined;
 
   it.skipIf(!hasKubectl)('comes together in kustomize', () => {
     const text = execFileSync('kubectl', ['kustomize', pathOf(folder)], { encoding: 'utf8' });
     expect(parseAllDocuments(text)).toHaveLength(kustomization.resources.length + 1);
+    const secure = execFileSync('kubectl', ['kustomize', pathOf('docker/k8s-secure')], {
+      encoding: 'utf8',
+    });
+    const made = parseAllDocuments(secure).map((document) => document.toJS());
+    const [{ env }] = made.find(({ kind }) => kind === 'Deployment').spec.template.spec.containers;
+    const names = env.map(({ name }: { name: string }) => name);
+    expect(names).toContain('MONGO_URL_FILE');
+    expect(names).not.toContain('MONGO_URL');
   });
 });
