@@ -370,11 +370,13 @@ test('each command does with the rights that the documents give it, and no other
     ['load', ['--rate', '1000', '--duration', '1s', '--oracle', 'off']],
     ['dlq list', []],
     ['dlq show', []],
-    ['dlq replay', ['--yes']],
+    ['dlq replay', ['--all', '--yes']],
     ['doctor', ['--timeout', '60s']],
     ['reset', ['--yes']],
   ];
   for (const [command, more] of commands) {
+    // So that there is a letter.
+    if (command === 'engine') await scene.produce([{ value: 'no sale' }]);
     const principal = `direito-${command.replace(' ', '-')}`;
     await allow(principal, scene, command);
     const env = { ...tlsEnv(), ...tokenEnv(principal) };
