@@ -7,15 +7,23 @@ import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.kafka.streams.processor.PunctuationType;
 import org.apache.kafka.streams.processor.api.Processor;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
 
-/** One partition's sums. Those that changed are written each second, and then the offsets. */
+/**
+ * One partition's sums. Those that changed are written each second, and then the offsets. Where a
+ * rebalance moves the partition to the other thread, a new processor starts from nothing: its sums
+ * are another share, beside those that this one left in the database.
+ */
 final class SumsProcessor implements Processor<byte[], byte[], Void, Void> {
   private static final long MINUTE_MS = 60_000;
 
+  private static final AtomicInteger SHARES = new AtomicInteger();
+
+  private final int share = SHARES.incrementAndGet();
   private final Job job;
   private final Meter.Probe probe;
   private final SaleParser sale = new SaleParser();
@@ -54,7 +62,7 @@ final class SumsProcessor implements Processor<byte[], byte[], Void, Void> {
     Total total = lastWindow.get(sale.categoria);
     if (total == null) {
       total = new Total(windowMs, sale.categoria);
-      total.partition = context.taskId().partition();
+      total.share = share;
       lastWindow.put(sale.categoria, total);
     }
     total.add(sale.centavos);

@@ -1,14 +1,14 @@
 package vendaval.peers;
 
 /**
- * The sum of a window and category, or of one partition's share of it. Open fields and an empty
+ * The sum of a window and category, or a share of it. Open fields and an empty
  * constructor, as Flink's serialiser wants them.
  */
 public final class Total {
   public long windowMs;
   public String categoria;
-  /** Whose share it is; -1 if of all partitions. */
-  public int partition = -1;
+  /** The number of the share; 0 if it is the whole sum. */
+  public int share;
   public long count;
   public long centavos;
 

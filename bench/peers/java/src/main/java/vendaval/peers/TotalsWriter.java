@@ -33,8 +33,7 @@ final class TotalsWriter implements AutoCloseable {
   }
 
   private static WriteModel<Document> upsert(Total total) {
-    String share = total.partition < 0 ? "" : "|" + total.partition;
-    String id = Instant.ofEpochMilli(total.windowMs) + "|" + total.categoria + share;
+    String id = Instant.ofEpochMilli(total.windowMs) + "|" + total.categoria + "|" + total.share;
     Document document =
         new Document("_id", id)
             .append("janela_inicio", new Date(total.windowMs))
