@@ -451,6 +451,21 @@ function addUpkeep(program: Command): void {
         await runReset(resolved, { yes, acceptLoss }, shell);
       }),
     );
+
+  withCommonFlags(program.command('compact'), STORE_KEYS, [
+    'compact',
+    'compact --older-than 30d --yes',
+  ])
+    .description('make old documents small: what each partition contributed becomes one sum')
+    .option('--older-than <duration>', 'windows so far behind the watermark', duration, 86_400_000)
+    .option('--yes', YES, false)
+    .action(
+      action(async (resolved, shell, own) => {
+        const { runCompact } = await import('./commands/compact.ts');
+        const { olderThan, yes } = own;
+        await runCompact(resolved, { olderThan, yes }, shell);
+      }),
+    );
 }
 
 const COMPLETION_HELP = `

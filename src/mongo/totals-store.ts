@@ -4,6 +4,9 @@
  * itself when a register already says more; so writes may come late, twice, out of order or from
  * a process that no longer owns the partition. The totals are computed by the server from the
  * registers, in the same single-document update.
+ *
+ * An old document may be compacted (src/upkeep/compact.ts): registers that can never change again are
+ * then one sum, beside the list of their partitions, and the document takes nothing more from those.
  */
 import {
   type AnyBulkWriteOperation,
@@ -40,12 +43,20 @@ export interface TotalsUpdate {
   readonly registers: readonly { readonly partition: number; readonly register: Register }[];
 }
 
-interface StoredRegister {
+export interface StoredRegister {
   readonly n: bigint;
   readonly centavos: bigint;
   readonly menor: bigint;
   readonly maior: bigint;
   readonly ate: bigint;
+}
+
+/** Among a document's registers, the sum of those that were compacted. */
+export const COMPACTED = 'compactadas';
+
+export interface CompactedRegisters extends Omit<StoredRegister, 'ate'> {
+  /** Whose they were, and of all that can never have one again. */
+  readonly particoes: readonly number[];
 }
 
 /** As it is stored; the seed's fields first. Money in reais as the nearest double. */
@@ -61,7 +72,9 @@ export interface TotalsDocument {
   readonly menor_valor: number;
   readonly maior_valor: number;
   readonly atualizado_em: Date;
-  readonly partes: Readonly<Record<string, StoredRegister>>;
+  readonly partes: Readonly<Record<string, StoredRegister>> & {
+    readonly [COMPACTED]?: CompactedRegisters;
+  };
   readonly corrigida_em?: Date;
 }
 
@@ -244,7 +257,10 @@ const meanCentavos = {
 
 function toOperation(update: TotalsUpdate): AnyBulkWriteOperation<TotalsDocument> {
   const accepted = update.registers.map(({ partition, register }) => ({
-    $gt: [BigInt(register.ate), { $ifNull: [`$partes.${partition}.ate`, -1] }],
+    $and: [
+      { $gt: [BigInt(register.ate), { $ifNull: [`$partes.${partition}.ate`, -1] }] },
+      { $not: [{ $in: [partition, { $ifNull: [`$partes.${COMPACTED}.particoes`, []] }] }] },
+    ],
   }));
   const merged = {
     $mergeObjects: [

@@ -64,7 +64,10 @@ export function compareTotals(
       windowStartMs >= (judgedFrom.get(partition) ?? Number.NEGATIVE_INFINITY);
     const sums = wanted?.sums ?? new Map<number, Sum>();
     compareRegisters(document, sums, isPartJudged, ends, differences);
-    compareFields(document, isJudged ? [...sums.values()] : document.registers, differences);
+    compareCompacted(document, sums, isPartJudged, differences);
+    const { registers, compacted } = document;
+    const stored = compacted ? [...registers, compacted] : registers;
+    compareFields(document, isJudged ? [...sums.values()] : stored, differences);
   }
   return { documents: count, unjudged, unjudgedUpToMs };
 }
@@ -111,7 +114,7 @@ function missing(id: string, { sums }: Expected, differences: Differences): void
 }
 
 function compareRegisters(
-  { id, registers }: StoredDocument,
+  { id, registers, compacted }: StoredDocument,
   sums: ReadonlyMap<number, Sum>,
   isPartJudged: (partition: number) => boolean,
   ends: ReadonlyMap<number, number>,
@@ -120,11 +123,18 @@ function compareRegisters(
   const stored = new Map(registers.map((register) => [register.partition, register]));
   for (const [partition, sum] of sums) {
     if (stored.has(partition) || !isPartJudged(partition)) continue;
+    if (compacted?.partitions.includes(partition)) continue;
     const expected = describe(sum.n, sum.centavos);
     differences.add('changed value', id, `partes.${partition}`, 'no register', expected);
   }
   for (const register of registers) {
     const { partition } = register;
+    if (compacted?.partitions.includes(partition)) {
+      const expected = 'no register: it was compacted';
+      const found = describe(register.n, register.centavos);
+      differences.add('changed value', id, `partes.${partition}`, found, expected);
+      continue;
+    }
     const end = ends.get(partition);
     const sum = sums.get(partition);
     if (end === undefined || (!sum && isPartJudged(partition))) {
@@ -140,6 +150,24 @@ function compareRegisters(
   }
 }
 
+/** What was compacted, where all of it can be judged. */
+function compareCompacted(
+  { id, compacted }: StoredDocument,
+  sums: ReadonlyMap<number, Sum>,
+  isPartJudged: (partition: number) => boolean,
+  differences: Differences,
+): void {
+  if (!compacted?.partitions.every(isPartJudged)) return;
+  const path = 'partes.compactadas';
+  const parts = compacted.partitions.flatMap((partition) => sums.get(partition) ?? []);
+  if (parts.length === 0) {
+    const found = describe(compacted.n, compacted.centavos);
+    differences.add('changed value', id, path, found, 'no sale in the log');
+    return;
+  }
+  compareSum(id, path, compacted, totalOf(parts), differences);
+}
+
 function compareRegister(
   id: string,
   register: StoredRegister,
@@ -147,20 +175,30 @@ function compareRegister(
   differences: Differences,
 ): void {
   const path = `partes.${register.partition}`;
-  const wrong = (field: string, found: string, expected: string) =>
-    differences.add('changed value', id, `${path}.${field}`, found, expected);
-  if (register.n !== sum.n) wrong('n', String(register.n), String(sum.n));
-  for (const field of ['centavos', 'menor', 'maior'] as const) {
-    if (register[field] !== sum[field]) {
-      wrong(field, formatReais(register[field]), formatReais(sum[field]));
-    }
-  }
-  if (register.ate <= sum.lastOffset) {
-    wrong('ate', String(register.ate), `above ${sum.lastOffset}, its last sale`);
-  }
+  compareSum(id, path, register, sum, differences);
+  if (register.ate > sum.lastOffset) return;
+  const expected = `above ${sum.lastOffset}, its last sale`;
+  differences.add('changed value', id, `${path}.ate`, String(register.ate), expected);
 }
 
 type Part = Pick<Sum, 'n' | 'centavos' | 'menor' | 'maior'>;
+
+function compareSum(
+  id: string,
+  path: string,
+  found: Part,
+  sum: Part,
+  differences: Differences,
+): void {
+  const wrong = (field: string, is: string, expected: string) =>
+    differences.add('changed value', id, `${path}.${field}`, is, expected);
+  if (found.n !== sum.n) wrong('n', String(found.n), String(sum.n));
+  for (const field of ['centavos', 'menor', 'maior'] as const) {
+    if (found[field] !== sum[field]) {
+      wrong(field, formatReais(found[field]), formatReais(sum[field]));
+    }
+  }
+}
 
 function totalOf(parts: readonly Part[]): Part {
   return parts.reduce((a, b) => ({

@@ -14,7 +14,10 @@ const REQUIRED = [
   ...['fechada', 'ticket_medio', 'menor_valor', 'maior_valor', 'atualizado_em', 'partes'],
 ];
 const KNOWN = new Set([...REQUIRED, 'corrigida_em']);
-const REGISTER_FIELDS = ['n', 'centavos', 'menor', 'maior', 'ate'] as const;
+const SUM_FIELDS = ['n', 'centavos', 'menor', 'maior'];
+const REGISTER_FIELDS = [...SUM_FIELDS, 'ate'];
+/** Among the registers: the sum of those that were compacted. */
+const COMPACTED = 'compactadas';
 
 export interface StoredRegister {
   readonly partition: number;
@@ -23,6 +26,11 @@ export interface StoredRegister {
   readonly menor: bigint;
   readonly maior: bigint;
   readonly ate: number;
+}
+
+/** Registers that were compacted into one sum, and whose they were. */
+export interface CompactedRegisters extends Omit<StoredRegister, 'partition' | 'ate'> {
+  readonly partitions: readonly number[];
 }
 
 export interface StoredDocument {
@@ -37,6 +45,7 @@ export interface StoredDocument {
   readonly greatest: number;
   readonly isClosed: boolean;
   readonly registers: readonly StoredRegister[];
+  readonly compacted: CompactedRegisters | null;
 }
 
 /** What is wrong with a document's form. */
@@ -77,6 +86,7 @@ export function readDocument(raw: Document, windowMs: number): ReadDocument {
     if (isClosed === false) form.complain('corrigida_em', 'present', 'absent while open');
   }
   const registers = readRegisters(form);
+  const compacted = readCompacted(form);
   form.unknownFields();
   const properId = startMs === null || categoria === null ? null : documentId(startMs, categoria);
   const id = typeof raw._id === 'string' ? raw._id : String(raw._id);
@@ -88,7 +98,7 @@ export function readDocument(raw: Document, windowMs: number): ReadDocument {
           id,
           windowStartMs: startMs,
           categoria,
-          ...{ volume, total, mean, least, greatest, isClosed, registers },
+          ...{ volume, total, mean, least, greatest, isClosed, registers, compacted },
         } as StoredDocument)
       : null,
     problems: form.problems,
@@ -105,11 +115,32 @@ function readRegisters(form: Form): StoredRegister[] | null {
   const registers: StoredRegister[] = [];
   let isWhole = true;
   for (const [name, raw] of Object.entries(parts)) {
+    if (name === COMPACTED) continue;
     const register = readRegister(form, name, raw);
     if (register) registers.push(register);
     else isWhole = false;
   }
   return isWhole ? registers.sort((a, b) => a.partition - b.partition) : null;
+}
+
+/** null also for one that cannot be read, which is told. */
+function readCompacted(form: Form): CompactedRegisters | null {
+  const raw = isObject(form.raw.partes) ? form.raw.partes[COMPACTED] : undefined;
+  if (raw === undefined) return null;
+  const path = `partes.${COMPACTED}`;
+  if (!isObject(raw)) {
+    form.complain(path, typeName(raw), 'a sum of registers');
+    return null;
+  }
+  const { particoes, ...sum } = raw;
+  const partitions = Array.isArray(particoes) ? particoes.map(Number) : [];
+  if (partitions.length === 0 || !partitions.every((one) => Number.isSafeInteger(one))) {
+    form.complain(`${path}.particoes`, typeName(particoes), 'an array of partitions');
+  }
+  const fields = readLongs(form, path, sum, SUM_FIELDS);
+  if (!fields) return null;
+  const [n, centavos, menor, maior] = fields;
+  return { partitions, n, centavos, menor, maior };
 }
 
 function readRegister(form: Form, name: string, raw: unknown): StoredRegister | null {
@@ -118,21 +149,30 @@ function readRegister(form: Form, name: string, raw: unknown): StoredRegister | 
     form.complain(path, typeName(raw), "a partition's register");
     return null;
   }
+  const fields = readLongs(form, path, raw, REGISTER_FIELDS);
+  if (!fields) return null;
+  const [n, centavos, menor, maior, ate] = fields;
+  return { partition: Number(name), n, centavos, menor, maior, ate: Number(ate) };
+}
+
+/** These fields and no others, each a long; null unless all of them can be read. */
+function readLongs(
+  form: Form,
+  path: string,
+  raw: Record<string, unknown>,
+  fields: readonly string[],
+): bigint[] | null {
   for (const field of Object.keys(raw)) {
-    if (!(REGISTER_FIELDS as readonly string[]).includes(field)) {
-      form.complain(`${path}.${field}`, typeName(raw[field]), 'no such field');
-    }
+    if (fields.includes(field)) continue;
+    form.complain(`${path}.${field}`, typeName(raw[field]), 'no such field');
   }
-  const [n, centavos, menor, maior, ate] = REGISTER_FIELDS.map((field) => {
+  const values = fields.flatMap((field) => {
     const value = raw[field];
     if (value instanceof Long) return value.toBigInt();
     form.complain(`${path}.${field}`, typeName(value), 'long');
-    return null;
+    return [];
   });
-  if (n === null || centavos === null || menor === null || maior === null || ate === null) {
-    return null;
-  }
-  return { partition: Number(name), n, centavos, menor, maior, ate: Number(ate) };
+  return values.length === fields.length ? values : null;
 }
 
 /** The fields of one raw document; remembers what is wrong with them. */

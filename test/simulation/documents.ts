@@ -137,6 +137,9 @@ const OPERATORS: Readonly<Record<string, (operand: never, evaluate: Evaluate) =>
   $cond: ([condition, yes, no]: Value[], evaluate) => evaluate(evaluate(condition) ? yes : no),
   $or: (conditions: Value[], evaluate) => conditions.some((condition) => evaluate(condition)),
   $and: (conditions: Value[], evaluate) => conditions.every((condition) => evaluate(condition)),
+  $not: ([condition]: Value[], evaluate) => !evaluate(condition),
+  $in: ([value, list]: Value[], evaluate) =>
+    (evaluate(list) as Value[]).some((one) => isEqual(one, evaluate(value))),
   $ne: ([a, b]: Value[], evaluate) => !isEqual(evaluate(a), evaluate(b)),
   $eq: ([a, b]: Value[], evaluate) => isEqual(evaluate(a), evaluate(b)),
   $gt: ([a, b]: Value[], evaluate) => compare(evaluate(a), evaluate(b)) > 0,

@@ -338,6 +338,7 @@ function changes(before: Document | undefined, after: Document): string {
   }
   const moved = Object.entries(partes)
     .filter(([name, register]) => (before as Totals | undefined)?.partes[name] !== register)
+    .map(([name, register]) => [name, numbers(register)] as const)
     .map(([name, { n, ate }]) => `partition ${name} up to ${ate} is ${n} sales`);
   return `${after._id}${fechada ? ' (closed)' : ''}: ${moved.join(', ')}`;
 }

@@ -36,7 +36,7 @@ function findings(sums: Record<string, Sum>, partition = 0, judgedFromMs = -Infi
 
 const document = (fields: Partial<StoredDocument> = {}): StoredDocument => ({
   ...{ id: ID, windowStartMs: T, categoria: 'Casa', volume: 2n, total: 3, mean: 1.5 },
-  ...{ least: 1, greatest: 2, isClosed: false },
+  ...{ least: 1, greatest: 2, isClosed: false, compacted: null },
   registers: [{ partition: 0, n: 2n, centavos: 300n, menor: 100n, maior: 200n, ate: 10 }],
   ...fields,
 });
@@ -94,6 +94,29 @@ describe('compareTotals', () => {
   ])('finds a changed %s', (_, fields, expected) => {
     expect(compare([document(fields)], [findings({ Casa: sum() })]).said).toEqual([
       `changed value | ${expected}`,
+    ]);
+  });
+
+  it('adds up what was compacted, and misses none of its registers', () => {
+    const of = (centavos: bigint, partition: number) =>
+      findings({ Casa: sum({ n: 1n, centavos, menor: centavos, maior: centavos }) }, partition);
+    const places = (stored: StoredDocument[], all: PartitionFindings[]) =>
+      compare(stored, all).said.map((text) => text.split(' | ', 2).join(' | '));
+    const found = [of(100n, 0), of(200n, 1)];
+    const compacted = { partitions: [0, 1], n: 2n, centavos: 300n, menor: 100n, maior: 200n };
+    const fields = { registers: [], isClosed: true };
+    expect(places([document({ ...fields, compacted })], found)).toEqual([]);
+    const less = { ...compacted, centavos: 299n };
+    expect(places([document({ ...fields, compacted: less })], found)).toEqual([
+      'changed value | partes.compactadas.centavos',
+    ]);
+    const without = { ...compacted, partitions: [0], n: 1n, centavos: 100n, maior: 100n };
+    expect(places([document({ ...fields, compacted: without })], found)).toEqual([
+      'changed value | partes.1',
+    ]);
+    // A register that came in all the same.
+    expect(places([document({ isClosed: true, compacted })], found)).toEqual([
+      'changed value | partes.0',
     ]);
   });
 

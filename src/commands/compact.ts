@@ -1,0 +1,136 @@
+/** `vendaval compact`: which old documents would become smaller; with --yes, makes them so. */
+
+import type { ResolvedSettings } from '../config/settings.ts';
+import { VendavalError } from '../lib/errors.ts';
+import { formatCount, formatDurationMs } from '../lib/units.ts';
+import {
+  type CompactPlan,
+  candidates,
+  compactAll,
+  compactionOf,
+  planCompact,
+} from '../upkeep/compact.ts';
+import { outColour as pc } from './colour.ts';
+import { jsonLine } from './json-line.ts';
+import { type PinnedDatabase, requirePinned, withPinned } from './pinned.ts';
+import type { Shell } from './shell.ts';
+
+export interface CompactOptions {
+  /** How far behind the slowest partition's watermark, in ms. */
+  readonly olderThan: number;
+  readonly yes: boolean;
+}
+
+export function runCompact(
+  resolved: ResolvedSettings,
+  options: CompactOptions,
+  shell: Shell,
+): Promise<void> {
+  return withPinned(resolved, (database) => run(database, options, shell));
+}
+
+interface Counts {
+  looked: number;
+  documents: number;
+  registers: number;
+  /** Changed by an engine between being read and being written. */
+  missed: number;
+}
+
+async function run(
+  database: PinnedDatabase,
+  { olderThan, yes }: CompactOptions,
+  shell: Shell,
+): Promise<void> {
+  const { mongo, settings } = database;
+  const { db } = mongo;
+  const { topic, collection } = settings;
+  const pinned = requirePinned(database);
+  if (pinned.atrasadas === 'count') throw neverFinal(settings.database);
+  const plan = await planCompact(db, topic, Number(pinned.atraso_ms), olderThan);
+  const counts: Counts = { looked: 0, documents: 0, registers: 0, missed: 0 };
+  for await (const piece of candidates(db, collection, plan)) {
+    if (shell.signal.aborted) break;
+    counts.looked += piece.length;
+    let wanted = 0;
+    for (const { partes } of piece) {
+      const compaction = compactionOf(partes, plan.partitions);
+      if (!compaction) continue;
+      wanted++;
+      counts.registers += compaction.moved.length;
+    }
+    if (yes) {
+      // Asked again before each piece: a database that is reset meanwhile gives none.
+      const now = await planCompact(db, topic, Number(pinned.atraso_ms), olderThan);
+      if (!holds(now, plan)) throw changedMeanwhile(settings.database);
+      const written = await compactAll(db, collection, piece, plan.partitions);
+      counts.missed += wanted - written;
+    }
+    counts.documents += wanted;
+    showProgress(counts, shell);
+  }
+  showDone(plan, counts, { yes, olderThan }, database, shell);
+}
+
+/** What was final is so still. */
+function holds(now: CompactPlan, plan: CompactPlan): boolean {
+  const isFar = now.upToMs >= plan.upToMs;
+  return isFar && plan.partitions.every((partition) => now.partitions.includes(partition));
+}
+
+function showProgress({ looked }: Counts, shell: Shell): void {
+  if (shell.json) jsonLine(shell, 'progress', { documents: looked });
+  else shell.err.write(`${formatCount(looked)} documents looked at\n`);
+}
+
+function showDone(
+  { upToMs, partitions, heldBy }: CompactPlan,
+  { documents, registers, missed }: Counts,
+  { yes, olderThan }: CompactOptions,
+  { settings }: PinnedDatabase,
+  shell: Shell,
+): void {
+  const upTo = Number.isFinite(upToMs) ? new Date(upToMs).toISOString() : null;
+  if (shell.json) {
+    const counts = { documents, registers, missed };
+    jsonLine(shell, 'compact', { dryRun: !yes, ...counts, upTo, partitions, heldBy });
+    return;
+  }
+  const { out } = shell;
+  if (upTo === null) {
+    out.write('Nothing to compact: no partition has counted a sale.\n');
+    return;
+  }
+  out.write(
+    `${yes ? pc.green('Compacted') : pc.bold('Would compact')} ${formatCount(documents)} documents of ` +
+      `${settings.collection}: ${formatCount(registers)} registers fewer\n` +
+      `  windows that end up to ${upTo}, ${formatDurationMs(olderThan)} behind the watermark of ` +
+      `partition ${heldBy}, the slowest\n  registers of partitions ${partitions.join(', ')}\n`,
+  );
+  if (missed > 0) {
+    out.write(
+      `${formatCount(missed)} of them an engine has changed meanwhile: run it again for these\n`,
+    );
+  }
+  if (!yes)
+    out.write(`Nothing was changed. ${pc.bold('--yes')} does it; engines may go on meanwhile.\n`);
+}
+
+function neverFinal(database: string): VendavalError {
+  return new VendavalError(
+    `the totals in "${database}" count late sales, so every window can still change`,
+    {
+      code: 'E_COMPACT_LATE',
+      hint:
+        'Their registers are what a late sale is added to. To free the space, copy old windows ' +
+        'elsewhere and count into a new --database from where they end.',
+    },
+  );
+}
+
+function changedMeanwhile(database: string): VendavalError {
+  return new VendavalError(`progress in "${database}" went back while it was compacted`, {
+    code: 'E_COMPACT_STOPPED',
+    hint: 'It was reset or restored meanwhile. What is compacted is right; run it again later.',
+  });
+}
