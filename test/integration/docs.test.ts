@@ -20,6 +20,7 @@ const PAGES = [
   'docs/guides/run-in-production.md',
   'docs/HTTP-API.md',
   'docs/OPERATIONS.md',
+  'docs/LATE-MONEY.md',
 ];
 /** Those that ask a running engine. */
 const WATCHING = new Set(['docs/guides/run-in-production.md', 'docs/HTTP-API.md']);
@@ -77,6 +78,11 @@ describe('the pages for a topic with sales that were counted', () => {
     // Record 17 of partition 0 is the one that the pages name: a sale that comes too late.
     await run('produce', '--partition', '0', '--count', '17', '--rate', '1000');
     await run('produce', '--partition', '0', '--count', '1', '--ago', '1h');
+    await run(
+      'produce',
+      '--value',
+      '{"id_pedido":"1","categoria":"Casa","valor":1.234,"timestamp":"2024-11-29"}',
+    );
     await run('produce', '--count', '40', '--rate', '1000');
     await run('engine', '--until-end');
     return async () => {
