@@ -26,11 +26,11 @@ interface Ended {
   readonly wholeMs: number;
 }
 
-function ended(child: ChildProcess, startedMs: number, limitMs: number): Promise<Ended> {
+function ended(child: ChildProcess, what: string, startedMs: number): Promise<Ended> {
   return new Promise((resolve, reject) => {
     let out = '';
     let err = '';
-    const timer = setTimeout(() => child.kill('SIGKILL'), limitMs);
+    const timer = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS);
     child.stdout!.setEncoding('utf8').on('data', (chunk) => {
       out += chunk;
     });
@@ -43,8 +43,8 @@ function ended(child: ChildProcess, startedMs: number, limitMs: number): Promise
       const wholeMs = performance.now() - startedMs;
       if (code !== 0) {
         const tail = `${out.slice(-500)}\n${err.slice(-2000)}`;
-        const how = code ?? `${signal} (the limit is ${limitMs / 1000} s)`;
-        reject(new Error(`${child.spawnargs.join(' ')} ended with ${how}:\n${tail}`));
+        const how = code ?? `${signal} (the limit is ${LIMIT_MS / 1000} s)`;
+        reject(new Error(`${what} ended with ${how}:\n${tail}`));
         return;
       }
       const texts = out.trim().split('\n');
@@ -69,7 +69,7 @@ export async function runMeasured(
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     if (child.pid !== undefined) onStart(child.pid);
-    const run = await ended(child, startedMs, LIMIT_MS);
+    const run = await ended(child, args.join(' '), startedMs);
     const { cpuMs, peakKb } = JSON.parse(readFileSync(usageFile, 'utf8'));
     return { ...run, cpuMs, peakMb: peakKb / 1024 };
   } finally {
@@ -77,12 +77,28 @@ export async function runMeasured(
   }
 }
 
+/**
+ * Kafka Streams and the counter wait for sales for ever, so they are ended with us, however we
+ * ended: the shell that becomes the program leaves a child that reads our pipe. At its end without
+ * a word we have gone.
+ */
+const GUARD = `
+exec 3<&0
+(
+  read -r word <&3
+  [ "$word" = ended ] || kill -KILL $$
+) >/dev/null 2>&1 &
+exec "$@" 3<&- </dev/null
+`;
+
 /** Any program, with all that it starts. Needs Linux's /proc. */
 export async function runProgram({ command, args }: Program): Promise<Measured> {
   const startedMs = performance.now();
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  const run = ended(child, startedMs, LIMIT_MS);
-  if (child.pid === undefined) await run; // rejects: it could not be started
+  const child = spawn('sh', ['-c', GUARD, 'sh', command, ...args], { stdio: 'pipe' });
+  // The guard may have gone first.
+  child.stdin.on('error', () => {});
+  child.once('exit', () => child.stdin.end('ended\n'));
+  const run = ended(child, [command, ...args].join(' '), startedMs);
   const usage = new TreeUsage(child.pid!);
   const { lines, wholeMs } = await run.finally(() => usage.stop());
   return { lines, wholeMs, cpuMs: usage.cpuMs, peakMb: usage.peakKb / 1024 };

@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { runProgram } from '../../../bench/parts/measured.ts';
 import { lookOf, TreeUsage, treeOf } from '../../../bench/parts/tree-usage.ts';
 
 /** Of a process whose name holds what would end it. */
@@ -61,16 +60,4 @@ describe('the figures of a tree of processes', () => {
       expect(usage.peakKb).toBeGreaterThan(60_000);
     },
   );
-});
-
-describe('a program that fails', () => {
-  it('is told with its exit code and last words', async () => {
-    const args = ['-e', 'console.error("no broker"); process.exit(3)'];
-    const run = runProgram({ command: process.execPath, args });
-    await expect(run).rejects.toThrow(/ended with 3:[\s\S]*no broker/);
-  });
-
-  it('is told if it cannot be started', async () => {
-    await expect(runProgram({ command: 'no-such-program', args: [] })).rejects.toThrow(/ENOENT/);
-  });
 });
