@@ -505,9 +505,12 @@ function usageError({ code, message }: CommanderError): VendavalError | null {
   const meant = rest.join(' ').replace(/^\(|\)$/g, '');
   const isWordBehindFlags =
     code === 'commander.excessArguments' && process.argv[2]?.startsWith('-');
+  const secret = Object.values(OPTIONS).find((o) => 'hasNoFlag' in o && what.includes(o.flag));
   const hint = isWordBehindFlags
     ? 'The command comes first: vendaval <command> [flags].'
-    : meant || 'vendaval --help shows commands and flags';
+    : secret
+      ? `A command line is seen by everybody here: set ${secret.env} or ${secret.env}_FILE.`
+      : meant || 'vendaval --help shows commands and flags';
   return new VendavalError(what, { code: 'E_USAGE', exitCode: EXIT.usage, hint });
 }
 

@@ -6,7 +6,7 @@
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { Writable } from 'node:stream';
-import { OPTION_GROUPS, type Settings } from '../config/options.ts';
+import { NO_KAFKA_SECURITY, OPTION_GROUPS, type Settings } from '../config/options.ts';
 import { asConfigFile, maskUrl, OPTION_KEYS, type ResolvedSettings } from '../config/settings.ts';
 import { Engine } from '../coordinator/engine.ts';
 import type { EngineEvent } from '../coordinator/engine-events.ts';
@@ -119,7 +119,7 @@ async function startParts(
     const demo: Settings = {
       ...settings,
       // The embedded broker asks for nothing, whatever the variables say of another.
-      ...(hasBroker ? {} : { kafkaTls: false, kafkaSasl: '' as const }),
+      ...(hasBroker ? {} : NO_KAFKA_SECURITY),
       ...{ brokers, topic, deadLetterTopic, mongo, database, windowMs, watermarkDelayMs },
     };
     if (hasDatabase && !hasBroker && origins.database === 'default') await dropDemo(demo);

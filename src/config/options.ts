@@ -456,3 +456,16 @@ export const OPTION_GROUPS: Readonly<Record<OptionKey, string>> = {
 export type Settings = {
   readonly [Key in OptionKey]: ReturnType<(typeof OPTIONS)[Key]['parse']>;
 };
+
+/** What belongs to brokers that ask for nothing. */
+export const NO_KAFKA_SECURITY = {
+  kafkaTls: false,
+  kafkaCa: '',
+  kafkaCert: '',
+  kafkaKey: '',
+  kafkaKeyPassword: '',
+  kafkaSasl: '',
+  kafkaUser: '',
+  kafkaPassword: '',
+  kafkaTokenFile: '',
+} as const satisfies Partial<Settings>;

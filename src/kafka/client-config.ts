@@ -1,6 +1,6 @@
 /** What every librdkafka client of ours is told, from the access; one place for both sides. */
 import type { EventEmitter } from 'node:events';
-import { rootCertificates } from 'node:tls';
+import * as tls from 'node:tls';
 import Kafka from 'node-rdkafka';
 import { VendavalError } from '../lib/errors.ts';
 import type { KafkaAccess, KafkaSecurity, SaslLogin } from './access.ts';
@@ -27,23 +27,23 @@ export function clientConfig({ brokers, security }: KafkaAccess): Record<string,
   };
 }
 
-function securityConfig({ tls, sasl }: KafkaSecurity): Record<string, unknown> {
+function securityConfig({ tls: files, sasl }: KafkaSecurity): Record<string, unknown> {
   const config: Record<string, unknown> = {
-    'security.protocol': `${sasl ? 'sasl_' : ''}${tls ? 'ssl' : 'plaintext'}`,
+    'security.protocol': `${sasl ? 'sasl_' : ''}${files ? 'ssl' : 'plaintext'}`,
   };
-  const missing = missingFeature({ tls, sasl });
+  const missing = missingFeature({ tls: files, sasl });
   if (missing !== null) throw notCompiled(missing);
-  if (tls) {
+  if (files) {
     // Its own complaints say neither which file nor what to do.
-    readTlsFiles(tls);
+    readTlsFiles(files);
     // Those that Node trusts, so that both clients trust the same.
-    if (tls.ca === '') config['ssl.ca.pem'] = rootCertificates.join('\n');
-    else config['ssl.ca.location'] = tls.ca;
-    if (tls.cert !== '') {
-      config['ssl.certificate.location'] = tls.cert;
-      config['ssl.key.location'] = tls.key;
+    if (files.ca === '') config['ssl.ca.pem'] = trustedByNode().join('\n');
+    else config['ssl.ca.location'] = files.ca;
+    if (files.cert !== '') {
+      config['ssl.certificate.location'] = files.cert;
+      config['ssl.key.location'] = files.key;
     }
-    if (tls.keyPassword !== '') config['ssl.key.password'] = tls.keyPassword;
+    if (files.keyPassword !== '') config['ssl.key.password'] = files.keyPassword;
   }
   if (sasl) {
     config['sasl.mechanisms'] = sasl.mechanism;
@@ -62,10 +62,16 @@ const FEATURE_OF: Record<SaslLogin['mechanism'], string> = {
   OAUTHBEARER: 'sasl_oauthbearer',
 };
 
+/** With what NODE_EXTRA_CA_CERTS adds, where this Node tells it (22.15 and up). */
+function trustedByNode(): readonly string[] {
+  const { getCACertificates } = tls as { getCACertificates?: (which: 'default') => string[] };
+  return getCACertificates?.('default') ?? tls.rootCertificates;
+}
+
 /** What of it librdkafka was compiled without on this machine; null for nothing. */
 export function missingFeature(security: KafkaSecurity | null): string | null {
-  const { tls = null, sasl = null } = security ?? {};
-  const needed = [...(tls ? ['ssl'] : []), ...(sasl ? [FEATURE_OF[sasl.mechanism]] : [])];
+  const { tls: files = null, sasl = null } = security ?? {};
+  const needed = [...(files ? ['ssl'] : []), ...(sasl ? [FEATURE_OF[sasl.mechanism]] : [])];
   return needed.find((feature) => !Kafka.features.includes(feature)) ?? null;
 }
 

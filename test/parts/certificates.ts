@@ -58,14 +58,18 @@ export class CertificateAuthority {
     return new CertificateAuthority(folder);
   }
 
-  /** @param names for subjectAltName, such as IP:127.0.0.1 or DNS:loja.example */
-  async issue(names: string, isExpired = false): Promise<ServerCertificate> {
+  /**
+   * @param names for subjectAltName, such as IP:127.0.0.1 or DNS:loja.example
+   * @param end of its time, in place of a far one
+   */
+  async issue(names: string, isExpired = false, end?: Date): Promise<ServerCertificate> {
     const name = `server-${++this.#issued}`;
     const [from, to] = isExpired ? EXPIRED : VALID;
     const files = ['-keyout', `${name}.key`, '-out', `${name}.csr`];
     const subject = ['-subj', `/CN=${name}`, '-addext', `subjectAltName=${names}`];
     await openssl(this.#folder, 'req', '-new', ...KEY, ...files, ...subject);
-    const times = ['-startdate', from, '-enddate', to];
+    const until = end ? `${end.toISOString().replace(/[-:T]/g, '').slice(0, 14)}Z` : to;
+    const times = ['-startdate', from, '-enddate', until];
     const signed = ['-in', `${name}.csr`, '-out', `${name}.pem`, '-notext'];
     await openssl(this.#folder, 'ca', '-batch', '-config', 'ca.cnf', ...times, ...signed);
     const keyFile = join(this.#folder, `${name}.key`);

@@ -5,7 +5,7 @@
 import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { apiVersionsResponse, unsignedVarint } from './fetch-server.ts';
+import { apiVersionsResponse, int16, int32, int64, unsignedVarint } from './fetch-server.ts';
 
 export const HANDSHAKE = 17;
 export const AUTHENTICATE = 36;
@@ -17,22 +17,6 @@ export interface SaslAsked {
   /** The mechanism's name, or its message. */
   readonly message: Buffer;
   readonly socket: Socket;
-}
-
-export function int16(value: number): Buffer {
-  const bytes = Buffer.alloc(2);
-  bytes.writeInt16BE(value);
-  return bytes;
-}
-export function int32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeInt32BE(value);
-  return bytes;
-}
-function int64(value: number): Buffer {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigInt64BE(BigInt(value));
-  return bytes;
 }
 
 export function handshakeAnswer(id: number, error: number, mechanisms: readonly string[]): Buffer {

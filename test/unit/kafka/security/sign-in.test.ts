@@ -6,12 +6,12 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SaslLogin } from '../../../../src/kafka/access.ts';
 import { openBroker } from '../../../../src/kafka/broker-connection.ts';
 import { VendavalError } from '../../../../src/lib/errors.ts';
+import { int32 } from '../../../parts/fetch-server.ts';
 import {
   AUTHENTICATE,
   authenticateAnswer,
   HANDSHAKE,
   handshakeAnswer,
-  int32,
   SaslServer,
 } from '../../../parts/sasl-server.ts';
 
