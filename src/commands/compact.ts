@@ -103,7 +103,7 @@ function showDone(
   }
   out.write(
     `${yes ? pc.green('Compacted') : pc.bold('Would compact')} ${formatCount(documents)} documents of ` +
-      `${settings.collection}: ${formatCount(registers)} registers fewer\n` +
+      `${settings.collection}: ${formatCount(registers)} registers become ${formatCount(documents)} sums\n` +
       `  windows that end up to ${upTo}, ${formatDurationMs(olderThan)} behind the watermark of ` +
       `partition ${heldBy}, the slowest\n  registers of partitions ${partitions.join(', ')}\n`,
   );

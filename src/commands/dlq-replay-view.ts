@@ -8,9 +8,9 @@ import { jsonLine } from './json-line.ts';
 import type { Shell } from './shell.ts';
 
 const OBSTACLES: Readonly<Record<Obstacle, string>> = {
-  'already sent': 'were sent back before',
-  'without value': 'hold no value: too large to copy, or never readable',
-  'counted here': 'are counted here: this database counts late sales',
+  'already sent': 'sent back before',
+  'without value': 'without a value: too large to copy, or never readable',
+  'counted here': 'counted here: this database counts late sales',
 };
 
 export class ReplayView {

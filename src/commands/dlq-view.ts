@@ -12,6 +12,9 @@ import { jsonLine } from './json-line.ts';
 import type { Shell } from './shell.ts';
 
 const SAMPLE_LENGTH = 72;
+const SAMPLE_LENGTH_MIN = 30;
+/** What the other columns take of a terminal's width. */
+const COLUMNS_BESIDE = 92;
 
 export function showReasons(
   reasons: readonly ReasonSummary[],
@@ -37,7 +40,9 @@ export function showReasons(
     jsonLine(shell, 'letters', { topic: deadLetterTopic, letters, replayed, foreign, others });
     return;
   }
-  if (reasons.length > 0) shell.out.write(`${reasonTable(reasons)}\n`);
+  const room = (shell.out.columns ?? Number.POSITIVE_INFINITY) - COLUMNS_BESIDE;
+  const length = Math.min(SAMPLE_LENGTH, Math.max(SAMPLE_LENGTH_MIN, room));
+  if (reasons.length > 0) shell.out.write(`${reasonTable(reasons, length)}\n`);
   const more = [
     `${formatCount(letters)} letters in ${deadLetterTopic}`,
     ...(replayed > 0 ? [`${formatCount(replayed)} sent back already`] : []),
@@ -47,7 +52,7 @@ export function showReasons(
   shell.out.write(`${more.join(', ')}\n`);
 }
 
-function reasonTable(reasons: readonly ReasonSummary[]): string {
+function reasonTable(reasons: readonly ReasonSummary[], length: number): string {
   const head = ['reason', 'letters', 'sent back', 'oldest', 'newest', 'for example'];
   const table = new Table({ head: head.map((text) => pc.bold(text)), style: TABLE_STYLE });
   for (const { reason, letters, replayed, oldestMs, newestMs, samples } of reasons) {
@@ -57,14 +62,16 @@ function reasonTable(reasons: readonly ReasonSummary[]): string {
       { content: formatCount(replayed), hAlign: 'right' },
       shortTime(oldestMs),
       shortTime(newestMs),
-      samples.map(sampleText).join('\n'),
+      samples.map((letter) => sampleText(letter, length)).join('\n'),
     ]);
   }
   return table.toString();
 }
 
-const sampleText = (letter: Letter) =>
-  `${letter.name}\n${pc.dim(excerpt(letter, SAMPLE_LENGTH))}\n${pc.dim(cut(letter.detail, SAMPLE_LENGTH))}`;
+function sampleText(letter: Letter, length: number): string {
+  const lines = [excerpt(letter, length), cut(letter.detail, length)];
+  return [letter.name, ...lines.map((line) => pc.dim(line))].join('\n');
+}
 
 const isoOrNull = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
 const shortTime = (ms: number | null) =>

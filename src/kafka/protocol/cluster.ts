@@ -17,7 +17,7 @@ const API_LIST_OFFSETS = 2;
 const API_METADATA = 3;
 const API_OFFSET_FETCH = 9;
 const API_FIND_COORDINATOR = 10;
-const API_DESCRIBE_GROUPS = 15;
+export const API_DESCRIBE_GROUPS = 15;
 /** Each is spoken by every broker from Kafka 2.7 to 4. */
 const LIST_OFFSETS_VERSION = 1;
 const OFFSET_FETCH_VERSION = 7;
