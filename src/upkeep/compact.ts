@@ -37,7 +37,7 @@ export async function planCompact(
   delayMs: number,
   olderThanMs: number,
 ): Promise<CompactPlan> {
-  const progress = await db.collection<ProgressDocument>(PROGRESS_COLLECTION).find().toArray();
+  const progress = await db.collection<ProgressDocument>(PROGRESS_COLLECTION).find({}).toArray();
   const passed = progress.flatMap(({ _id, maior_evento }) =>
     maior_evento === null
       ? []
@@ -50,7 +50,7 @@ export async function planCompact(
   return { upToMs: slowest.ms - olderThanMs, partitions, heldBy: slowest.partition };
 }
 
-interface Candidate {
+export interface Candidate {
   readonly _id: string;
   readonly partes: Parts;
 }

@@ -291,6 +291,17 @@ export const PROTECTIONS: readonly Protection[] = [
     simulated: { seedsMax: 2000, breaks: /^registers are true/ },
   },
   {
+    name: 'a compacted document takes nothing more from whom it was compacted for',
+    changes: [
+      change(
+        TOTALS,
+        '{ $not: [{ $in: [partition, { $ifNull: [',
+        '{ $not: [{ $in: [-1, { $ifNull: [',
+      ),
+    ],
+    simulated: { seedsMax: 2000, breaks: /^(documents are|registers are|totals are)/ },
+  },
+  {
     name: 'categories are kept with progress',
     changes: [
       change(PROGRESS, 'withCategories.has(state.partition) ?', 'withCategories.has(-1) ?'),

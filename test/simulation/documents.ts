@@ -40,8 +40,9 @@ function updated(document: Document, update: Document | readonly Document[], now
   const after: Record<string, Value> = { ...document };
   for (const [operator, fields] of Object.entries(update)) {
     for (const [name, value] of Object.entries(fields as Document)) {
-      if (name.includes('.')) throw unknown('update of', name);
-      if (operator === '$set') after[name] = value;
+      if (operator === '$set') Object.assign(after, withPath(after, name, value));
+      else if (operator === '$unset') Object.assign(after, withPath(after, name, undefined));
+      else if (name.includes('.')) throw unknown('update of', name);
       else if (operator === '$currentDate') after[name] = now;
       else if (operator === '$max') {
         const known = after[name];
@@ -50,6 +51,15 @@ function updated(document: Document, update: Document | readonly Document[], now
     }
   }
   return isSame(document, after) ? document : after;
+}
+
+/** With a field set, or taken out where the value is undefined; at most one level deep. */
+function withPath(document: Document, path: string, value: Value): Document {
+  const [name, part, ...deeper] = path.split('.');
+  if (deeper.length > 0) throw unknown('update of', path);
+  if (part === undefined) return { [name]: value };
+  const { [part]: _, ...rest } = document[name] as Document;
+  return { [name]: value === undefined ? rest : { ...rest, [part]: value } };
 }
 
 /** The document that an upsert makes, where the filter found none. */

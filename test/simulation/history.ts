@@ -1,5 +1,6 @@
 /** One history from its plan: sets the world up, lets trouble happen, heals it, and judges. */
 import { PROGRESS_COLLECTION } from '../../src/mongo/progress-store.ts';
+import { compact } from './compactor.ts';
 import type { Cluster } from './database.ts';
 import { SimGroup } from './group.ts';
 import { Invariants } from './invariants.ts';
@@ -185,6 +186,8 @@ class History {
         world.tell('fault', `${fault.kind} for ${fault.forMs} ms`);
         this.#log.greyUntilMs = world.nowMs + fault.forMs;
         return;
+      case 'compact':
+        return compact(this.#world, this.#cluster, this.#plan.rules.watermarkDelayMs);
       case 'retention':
         return this.#retain(fault.partition);
     }

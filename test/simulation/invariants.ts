@@ -3,7 +3,7 @@
  * and what must hold at its end. Each invariant has a name, which a shrunk history keeps.
  */
 import { PROGRESS_COLLECTION } from '../../src/mongo/progress-store.ts';
-import type { TotalsDocument } from '../../src/mongo/totals-store.ts';
+import { COMPACTED, type TotalsDocument } from '../../src/mongo/totals-store.ts';
 import type { Document } from './documents.ts';
 import type { SimLetterTopic } from './letters.ts';
 import type { Plan } from './plan.ts';
@@ -98,12 +98,13 @@ export class Invariants implements Watcher {
     const sum = { n: 0, centavos: 0, menor: Infinity, maior: -Infinity };
     for (const [name, register] of Object.entries(after.partes)) {
       const { n, centavos, menor, maior, ate } = numbers(register);
+      if (name === COMPACTED) this.#compactedApplied(after, n, centavos);
       sum.n += n;
       sum.centavos += centavos;
       sum.menor = Math.min(sum.menor, menor);
       sum.maior = Math.max(sum.maior, maior);
       const known = before?.partes[name];
-      if (known === register) continue;
+      if (known === register || name === COMPACTED) continue;
       const start = Number(this.#progress[Number(name)]?.inicio ?? 0);
       const right = this.#truth(Number(name), start).contribution(after._id, ate);
       if (n !== right.n || centavos !== right.centavos) {
@@ -130,6 +131,20 @@ export class Invariants implements Watcher {
     if (sum.n !== Number(before.volume_vendas) && after.corrigida_em === undefined) {
       this.#violate('a closed document that changes says so', after._id);
     }
+  }
+
+  /** What was compacted is all that those partitions ever contribute. */
+  #compactedApplied({ _id: id, partes }: Totals, n: number, centavos: number): void {
+    const right = { n: 0, centavos: 0 };
+    for (const partition of partes[COMPACTED]!.particoes) {
+      const start = Number(this.#progress[partition]?.inicio ?? 0);
+      const all = this.#truth(partition, start).contribution(id, Number.POSITIVE_INFINITY);
+      right.n += all.n;
+      right.centavos += all.centavos;
+    }
+    if (n === right.n && centavos === right.centavos) return;
+    const said = `${n} sales, ${centavos} centavos; true are ${right.n}, ${right.centavos}`;
+    this.#violate('what is compacted is final', `${id}: ${said}`);
   }
 
   /**
@@ -207,7 +222,9 @@ export class Invariants implements Watcher {
     for (const [id, { offsets }] of truth.keys) {
       const { n } = truth.contribution(id, offset);
       if (n === 0) continue;
-      const register = (documents.get(id) as Totals | undefined)?.partes[String(partition)];
+      const parts = (documents.get(id) as Totals | undefined)?.partes;
+      if (parts?.[COMPACTED]?.particoes.includes(partition)) continue;
+      const register = parts?.[String(partition)];
       if (register && Number(register.ate) > offsets[n - 1]) continue;
       const ate = register ? `up to ${register.ate}` : 'not at all';
       this.#violate('progress is never ahead of totals', `${where}: ${id} is durable ${ate}`);

@@ -47,7 +47,12 @@ export function makePlan(seed: number): Plan {
     healAtMs: troubleMs,
   };
   const late = random.chance(0.4) ? 'count' : 'reject';
-  return { ...plan, rules: { ...rules, late } };
+  const isCompacted = late === 'reject' && random.chance(0.5);
+  const compactions = Array.from({ length: isCompacted ? random.between(1, 6) : 0 }, (): Fault => {
+    return { kind: 'compact', atMs: random.between(1000, troubleMs) };
+  });
+  const faults = [...plan.faults, ...compactions].sort((a, b) => a.atMs - b.atMs);
+  return { ...plan, rules: { ...rules, late }, faults };
 }
 
 function makePartition(

@@ -48,6 +48,8 @@ export type Fault = { readonly atMs: number } & (
   | { readonly kind: 'letters-down'; readonly forMs: number }
   /** No answer to fetches (grey), or connections break. */
   | { readonly kind: 'broker-grey' | 'broker-down'; readonly forMs: number }
+  /** Somebody compacts old documents, beside whatever else goes on. */
+  | { readonly kind: 'compact' }
   /** Records that are durable are deleted from the log. */
   | { readonly kind: 'retention'; readonly partition: number }
 );
