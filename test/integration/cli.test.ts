@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, inject, type TestContext, test } from 'vitest';
@@ -138,6 +138,15 @@ describe.concurrent('the command line', () => {
       expect(err).toBe('');
     },
   );
+
+  test('runs through a link without an extension, as npm installs it', async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), 'vendaval-cli-'));
+    t.onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const main = join(folder, 'vendaval');
+    await symlink(join(import.meta.dirname, '../../dist/main.js'), main);
+    const { code, out } = await run(t, ['--version'], { main });
+    expect({ code, out: out.trim() }).toEqual({ code: 0, out: expect.stringMatching(/^\d+\./) });
+  });
 
   test('makes and describes the topic and its dead-letter topic', async (t) => {
     const topic = uniqueName();
