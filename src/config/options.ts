@@ -417,7 +417,7 @@ export const OPTIONS = {
 
 export type OptionKey = keyof typeof OPTIONS;
 
-const KAFKA_SECURITY = 'Kafka, TLS and sign-in (passwords by variable only):';
+const KAFKA_SECURITY = 'Kafka, TLS and sign-in (KAFKA_PASSWORD or KAFKA_PASSWORD_FILE besides):';
 
 /** Under which heading of a command's help each stands. */
 export const OPTION_GROUPS: Readonly<Record<OptionKey, string>> = {
