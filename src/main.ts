@@ -523,6 +523,8 @@ function withHelpAsFlag(program: Command, argv: readonly string[]): string[] {
 }
 
 async function main(): Promise<void> {
+  // Whoever reads the help may have seen enough ("| head"); commands stop for it, in order.
+  process.stdout.on('error', () => {});
   const program = build();
   const everyCommand = [
     program,

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -146,6 +147,13 @@ describe.concurrent('the command line', () => {
     await symlink(join(import.meta.dirname, '../../dist/main.js'), main);
     const { code, out } = await run(t, ['--version'], { main });
     expect({ code, out: out.trim() }).toEqual({ code: 0, out: expect.stringMatching(/^\d+\./) });
+  });
+
+  test('takes it well when nobody reads its help to the end', async () => {
+    const main = join(import.meta.dirname, '../../dist/main.js');
+    const shown = spawnSync('bash', ['-c', `node ${main} demo --help | head -1`]);
+    expect(String(shown.stdout)).toMatch(/^Usage: vendaval demo/);
+    expect(String(shown.stderr)).toBe('');
   });
 
   test('makes and describes the topic and its dead-letter topic', async (t) => {

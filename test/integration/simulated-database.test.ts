@@ -13,6 +13,7 @@ import {
 import { TotalsStore, type TotalsUpdate } from '../../src/mongo/totals-store.ts';
 import { REASONS } from '../../src/sale/reasons.ts';
 import { NO_MARK } from '../../src/state/batch-mark.ts';
+import { type Candidate, compactAll } from '../../src/upkeep/compact.ts';
 import { NO_WATERMARK_MS } from '../../src/window/watermark.ts';
 import { type Random, seeded } from '../parts/random.ts';
 import { uniqueName } from '../parts/topic.ts';
@@ -141,10 +142,27 @@ test('totals are the same in the simulated database as in a real one', async () 
   const { double, db } = await doubled();
   const random = seeded(22);
   const totals = new TotalsStore(db, 'totais');
+  const compact = async () => {
+    const found = await db.collection<Candidate>('totais').find({}).toArray();
+    const some = found.filter(() => random.chance(0.3));
+    return compactAll(
+      db,
+      'totais',
+      some,
+      random.pick([
+        [0, 1],
+        [1, 2],
+        [0, 1, 2, 10],
+      ]),
+    );
+  };
+  let compacted = 0;
   for (let i = 0; i < WRITES; i++) {
     if (random.chance(0.2)) await totals.close(T + random.between(0, 4) * WINDOW_MS);
+    else if (random.chance(0.1)) compacted += await compact();
     else await totals.write(randomUpdates(random));
   }
+  expect(compacted).toBeGreaterThan(3);
   await double.expectSame('totais');
 });
 
