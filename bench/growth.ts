@@ -3,7 +3,7 @@
  * windows, bytes of a sale, threads, processes; each point a topic of its own on one real broker,
  * counted by the engine, durable and committed. And its memory over a long log. Writes growth.json
  * in bench/results, and from it growth.md and growth.svg. `--sales N`, `--rounds N`,
- * `--memory-sales N`, `--render`.
+ * `--memory-sales N`, `--render`; `--axis NAME` shows that one alone and writes nothing.
  *
  *     npm run build && node --import tsx bench/growth.ts
  */
@@ -64,16 +64,18 @@ const { values } = parseArgs({
     sales: { type: 'string', default: '3000000' },
     rounds: { type: 'string', default: '3' },
     'memory-sales': { type: 'string', default: '100000000' },
+    axis: { type: 'string' },
     render: { type: 'boolean', default: false },
   },
 });
 const sales = Number(values.sales);
+const points = POINTS.filter(({ axis }) => axis === (values.axis ?? axis));
 const say = (message: string) => process.stderr.write(`· ${message}\n`);
 const file = (name: string) => new URL(`./results/${name}`, import.meta.url);
 
 async function growth(servers: Servers): Promise<GrowthRow[]> {
   const systems: System[] = [];
-  for (const [i, point] of POINTS.entries()) {
+  for (const [i, point] of points.entries()) {
     const { axis, value, flags = [], processes = 1 } = point;
     const topic = `growth-${i}`;
     const shape = { ...USUAL_SHAPE, ...point.shape };
@@ -84,7 +86,7 @@ async function growth(servers: Servers): Promise<GrowthRow[]> {
     say(`${axis}: ${value}: preloaded`);
   }
   const figures = await runRounds(systems, Number(values.rounds), servers, say);
-  return POINTS.map(({ axis, value }, i) => ({ axis, value, ...figures[i] }));
+  return points.map(({ axis, value }, i) => ({ axis, value, ...figures[i] }));
 }
 
 /** Resident memory of the engine while it reads a log far longer than any of its buffers. */
@@ -126,6 +128,7 @@ if (values.render) {
   await withServers(say, async (servers) => {
     const rows = await growth(servers);
     const rounds = Number(values.rounds);
+    if (values.axis !== undefined) return;
     publish({ machine: thisMachine(), sales, rounds, rows, memory: await memory(servers) });
   });
 }

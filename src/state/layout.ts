@@ -48,7 +48,7 @@ export interface TableLimits {
 }
 
 export const DEFAULT_LIMITS: TableLimits = {
-  tableSlots: 8192,
+  tableSlots: 65_536,
   rejectLogBytes: 4 * 1024 * 1024,
 };
 
