@@ -61,7 +61,7 @@ function vendaval(t: Ending, httpAddress: string, ...args: string[]): EngineProc
 }
 
 describe('the pages that begin with nothing', () => {
-  test.for(['README.md', 'docs/guides/start.md'])('%s', LONG, async (path, t) => {
+  test.for(['README.md', 'docs/guides/start.md', 'docs/LOAD.md'])('%s', LONG, async (path, t) => {
     await withDefaultNames();
     const { lines } = await runPage(t, path, { servers });
     expect(lines).toBeGreaterThan(2);
