@@ -69,7 +69,7 @@ interface Tenure {
   deathsAtOffset: number;
   /** Up to where somebody before its lease has counted, as the registers tell; 0 for not ahead. */
   countedTo: number;
-  /** Keys of late windows in which somebody has counted further than this lease began. */
+  /** Keys of late windows in which somebody has counted further than a lease of it began. */
   reopened: readonly TotalsKey[];
   /** What its lease ended at, to be passed over once all before it is durable. */
   skip: Skip | null;
@@ -266,9 +266,12 @@ export class PartitionManager {
   beginAgain(partition: number, reopened: readonly TotalsKey[]): void {
     const tenure = this.#tenures.get(partition);
     if (!tenure?.owned) return;
-    const { lease } = tenure.owned;
+    const { lease, durable } = tenure.owned;
+    // Until it is past all that its lease was guarded against, those guards are needed again: two
+    // keys that took turns in being forgotten would have it begin for ever.
+    const kept = durable.nextOffset < tenure.countedTo ? tenure.reopened : [];
     tenure.owned = null;
-    tenure.reopened = reopened;
+    tenure.reopened = withoutRepeats([...kept, ...reopened]);
     lease.stop();
     lease.abandon();
     if (tenure.releasing) this.#forget(partition, tenure);
@@ -387,6 +390,11 @@ export class PartitionManager {
     this.#context.trouble('E_WORKER_DIED', message);
     this.#begin(partition, tenure);
   }
+}
+
+function withoutRepeats(keys: readonly TotalsKey[]): TotalsKey[] {
+  const byName = new Map(keys.map((key) => [`${key.windowStartMs}|${key.categoria}`, key]));
+  return [...byName.values()];
 }
 
 function skipHint({ from, to }: OffsetRange): string {

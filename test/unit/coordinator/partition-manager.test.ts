@@ -3,7 +3,7 @@ import type { LeaseThreads } from '../../../src/coordinator/lease-handle.ts';
 import { PartitionManager } from '../../../src/coordinator/partition-manager.ts';
 import { EXIT } from '../../../src/lib/errors.ts';
 import type { Skip } from '../../../src/mongo/progress-store.ts';
-import type { StoredContribution } from '../../../src/mongo/totals-store.ts';
+import type { StoredContribution, TotalsKey } from '../../../src/mongo/totals-store.ts';
 import { NO_MARK } from '../../../src/state/batch-mark.ts';
 import { LIVE } from '../../../src/state/layout.ts';
 import { NO_EVENT_MS, NO_WATERMARK_MS } from '../../../src/window/watermark.ts';
@@ -17,10 +17,13 @@ function setUp() {
   const ends: ((result: LeaseResult) => void)[] = [];
   const fatal: string[] = [];
   const threads: LeaseThreads = {
-    run: () => ({
-      port: { on: () => {}, postMessage: () => {}, close: () => {} },
-      ended: new Promise((resolve) => ends.push(resolve)),
-    }),
+    run: ({ start }) => {
+      guards.push(start.guards.map(({ categoria }) => categoria));
+      return {
+        port: { on: () => {}, postMessage: () => {}, close: () => {} },
+        ended: new Promise((resolve) => ends.push(resolve)),
+      };
+    },
     close: async () => {},
   };
   const progress = {
@@ -32,15 +35,20 @@ function setUp() {
   const recovery = { until: Promise.resolve() };
   const skipped: Skip[] = [];
   const contributions: StoredContribution[] = [];
+  /** Those that a recovery tells only where it is asked. */
+  const late: StoredContribution[] = [];
+  /** What each lease passes over, by category. */
+  const guards: string[][] = [];
   const manager = new PartitionManager({
     ...{ topic: 'sales', rules: RULES, categoryLimit: 10, threads, limits: LIMITS },
     ...{ rack: '', onCorrupt: 'skip', skip: async (_, skip) => void skipped.push(skip) },
     partitionCount: () => 1,
     replicaOf: () => null,
     leaderOf: () => ({ host: '127.0.0.1', port: 1, epoch: 0, inSync: [] }),
-    recover: async () => {
+    recover: async (_, reopened) => {
       await recovery.until;
-      return { progress, contributions };
+      const asked = reopened.flatMap((key) => late.filter((l) => l.categoria === key.categoria));
+      return { progress, contributions: [...contributions, ...asked] };
     },
     asError: (error) => error as never,
     ...{ wake: () => {}, leaderWanted: () => {}, info: () => {}, trouble: () => {} },
@@ -73,7 +81,7 @@ function setUp() {
   };
   const leases = (count: number) => expect.poll(() => ends.length).toBe(count);
   const started = () => ends.length;
-  const counted = { contributions, skipped };
+  const counted = { contributions, late, guards, skipped };
   return {
     ...{ manager, progress, fatal, recovery, leases, started, counted },
     ...{ endLease, endTruncated, endCorrupt },
@@ -129,9 +137,8 @@ test('and stops when nobody had counted them', async () => {
 });
 
 /** What another process has counted up to an offset and told in no progress. */
-const countedTo = (ate: number): StoredContribution => ({
-  windowStartMs: 0,
-  categoria: 'Casa',
+const countedTo = (ate: number, categoria = 'Casa'): StoredContribution => ({
+  ...{ windowStartMs: 0, categoria },
   register: { count: 1, centavos: 1n, menor: 1, maior: 1, ate },
 });
 
@@ -155,6 +162,39 @@ test('and stops the engine when totals tell that somebody could read and has cou
   expect(fatal).toEqual(['E_SKIP_CONFLICT']);
   expect(counted.skipped).toEqual([]);
   expect(started()).toBe(1);
+});
+
+const lateKey = (categoria: string): TotalsKey => ({ windowStartMs: 0, categoria });
+
+test('a partition that begins again for one late key passes over what it knew of another', async () => {
+  const { manager, counted, leases } = setUp();
+  counted.late.push(countedTo(12, 'Casa'), countedTo(12, 'Livros'));
+  manager.acquire(0);
+  await leases(1);
+  manager.beginAgain(0, [lateKey('Casa')]);
+  await leases(2);
+  manager.beginAgain(0, [lateKey('Livros')]);
+  await leases(3);
+  manager.beginAgain(0, [lateKey('Livros')]);
+  await leases(4);
+  const all = ['Casa', 'Livros'];
+  expect(counted.guards).toEqual([[], ['Casa'], all, all]);
+});
+
+test('and forgets it once the partition is durable as far as all of them', async () => {
+  const { manager, progress, counted, leases } = setUp();
+  counted.late.push(countedTo(12, 'Casa'));
+  manager.acquire(0);
+  await leases(1);
+  manager.beginAgain(0, [lateKey('Casa')]);
+  await leases(2);
+  progress.nextOffset = 12;
+  manager.owned[0].settle(progress, 0);
+  counted.late[0] = countedTo(15, 'Casa');
+  counted.late.push(countedTo(15, 'Livros'));
+  manager.beginAgain(0, [lateKey('Livros')]);
+  await leases(3);
+  expect(counted.guards).toEqual([[], ['Casa'], ['Livros']]);
 });
 
 test('is not quiet while a recovery is under way, though its partition was let go of', async () => {
