@@ -39,6 +39,7 @@ async function run(
   const { db } = mongo;
   const { topic, collection } = settings;
   const plan = await planReset(db, collection, topic, await presentLog(settings));
+  if (!plan.pinned) refuseUnpinned(plan, settings);
   const partitionCount = Math.max(plan.partitions, 1);
   const progress = new ProgressStore(db, topic, '');
   const who = await liveEngine(settings, progress, partitionCount, shell.signal);
@@ -92,14 +93,14 @@ async function openLetters(settings: Settings) {
 }
 
 function showPlan(
-  { pinned, documents, partitions, losses }: ResetPlan,
+  { pinned, documents, others, partitions, losses }: ResetPlan,
   { database, collection, topic, deadLetterTopic, group }: Settings,
   { yes, who }: { yes: boolean; who: string | null },
   shell: Shell,
 ): void {
   if (shell.json) {
     const names = { database, collection, topic };
-    const counts = { documents, partitions, settings: pinned !== null };
+    const counts = { documents, others, partitions, settings: pinned !== null };
     jsonLine(shell, 'reset', { dryRun: !yes, ...names, ...counts, losses, engineAlive: who });
     return;
   }
@@ -110,6 +111,7 @@ function showPlan(
   row(PROGRESS_COLLECTION, `${formatCount(partitions)} documents: how far each partition is`);
   row(SETTINGS_COLLECTION, pinned ? 'the pinned settings: others may follow' : 'nothing is pinned');
   out.write(`${pc.bold('Leaves')}\n`);
+  if (others > 0) row(collection, `${formatCount(others)} documents that no engine has written`);
   row('in MongoDB', 'the collections, their indexes, and everything else');
   row('in Kafka', `${topic}, and ${deadLetterTopic} with a mark behind the letters so far`);
   row('', `what the group "${group}" has committed: the next checkpoint commits anew`);
@@ -124,6 +126,28 @@ function showPlan(
   }
   if (who !== null) out.write(`${pc.yellow('note:')} an engine is at work: ${who}\n`);
   if (!yes) out.write(`Nothing was removed. ${pc.bold('--yes')} removes it.\n`);
+}
+
+/**
+ * The settings are pinned before the first document is written, and removed last: what lies there
+ * without them is another program's, or of an engine that was never this one.
+ */
+function refuseUnpinned(
+  { documents, others, partitions }: ResetPlan,
+  { database, collection }: Settings,
+): void {
+  const found = documents + others;
+  if (found === 0 && partitions === 0) return;
+  throw new VendavalError(
+    `no engine has counted into the database "${database}": it pins no settings, and so its ` +
+      `${formatCount(found)} documents in "${collection}" are not known to be totals`,
+    {
+      code: 'E_NOTHING_COUNTED',
+      hint:
+        'Nothing was removed. Name the database that the engine writes to: --database <name>; to ' +
+        'count here beside what there is, another --collection.',
+    },
+  );
 }
 
 function wouldLose({ losses }: ResetPlan, { topic }: Settings): VendavalError {

@@ -2,7 +2,8 @@
  * Takes a database back to before its first sale, so that the next engine counts the topic from the
  * log's beginning. What is removed first is what resumes (the progress documents), then the totals,
  * then the settings: a reset that is cut off leaves totals that the next engine goes on from without
- * counting anything twice, and that another reset removes.
+ * counting anything twice, and that another reset removes. Documents without registers are not an
+ * engine's, and stay.
  */
 import type { Db } from 'mongodb';
 import type { TransactionalProducer } from '../kafka/transactions.ts';
@@ -13,6 +14,8 @@ import type { LogBounds } from '../verification/log-bounds.ts';
 import { resetKey } from './letter.ts';
 
 const BATCH = 2000;
+/** What every document has that an engine has written, and no other program's. */
+const OURS = { partes: { $exists: true } };
 
 /** Records that were counted or rejected, and that the log no longer holds. */
 export interface Loss {
@@ -25,7 +28,10 @@ export interface Loss {
 
 export interface ResetPlan {
   readonly pinned: PinnedSettings | null;
+  /** Totals. */
   readonly documents: number;
+  /** Of the same collection, and no engine's: they stay. */
+  readonly others: number;
   readonly partitions: number;
   readonly losses: readonly Loss[];
 }
@@ -43,9 +49,11 @@ export async function planReset(
   log: PresentLog | null,
 ): Promise<ResetPlan> {
   const progress = await db.collection<ProgressDocument>(PROGRESS_COLLECTION).find().toArray();
+  const documents = await db.collection(collection).countDocuments(OURS);
   return {
     pinned: await readPinned(db),
-    documents: await db.collection(collection).countDocuments(),
+    documents,
+    others: (await db.collection(collection).countDocuments()) - documents,
     partitions: progress.length,
     losses: progress.flatMap((document) => lossOf(document, topic, log) ?? []),
   };
@@ -103,11 +111,11 @@ async function removeAll(
   let count = 0;
   for (;;) {
     const ids = await documents
-      .find({}, { projection: { _id: 1 } })
+      .find(OURS, { projection: { _id: 1 } })
       .limit(BATCH)
       .toArray();
     if (ids.length === 0) break;
-    await documents.deleteMany({ _id: { $in: ids.map(({ _id }) => _id) } });
+    await documents.deleteMany({ _id: { $in: ids.map(({ _id }) => _id) }, ...OURS });
     count += ids.length;
     removed(collection, count);
   }

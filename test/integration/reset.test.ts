@@ -26,6 +26,7 @@ test('a dry run says what would be removed, and removes nothing', async (t) => {
     {
       dryRun: true,
       documents: before[0].length,
+      others: 0,
       partitions: 3,
       settings: true,
       losses: [],
@@ -111,4 +112,28 @@ test('it tells when the database holds totals of another topic than asked for', 
   const { code, stderr } = await runCommand(t, scene, ['reset'], { topic: 'outro' });
   expect(code).toBe(2);
   expect(stderr).toContain('E_OTHER_TOTALS');
+});
+
+test('what no engine has written stays, also under the name of our totals', async (t) => {
+  const scene = await Scene.make(t, {});
+  const { db } = scene;
+  const totals = db.collection<{ _id: string }>('faturamento_tempo_real');
+  const spark = { _id: 'eletronicos', total: 12.5 };
+  await totals.insertOne(spark);
+  // Nothing is pinned: another program's collection.
+  for (const words of [['reset'], ['reset', '--yes']]) {
+    const refused = await runCommand(t, scene, words);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain('E_NOTHING_COUNTED');
+    expect(await totals.find().toArray()).toEqual([spark]);
+  }
+  // An engine counts beside it.
+  await scene.produce(makeSales({ seed: 8, count: 300 }));
+  await scene.drain();
+  const dry = await runCommand(t, scene, ['reset']);
+  const documents = (await totals.countDocuments()) - 1;
+  expect(documents).toBeGreaterThan(0);
+  expect(dry.of('reset')).toMatchObject([{ documents, others: 1 }]);
+  expect((await runCommand(t, scene, ['reset', '--yes'])).code).toBe(0);
+  expect(await contentOf(scene)).toEqual([[spark], [], []]);
 });
