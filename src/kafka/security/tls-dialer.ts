@@ -14,7 +14,8 @@ export function tlsDialer(files: TlsFiles): Dialer {
     dial: (options) => {
       // The name that the certificate is to have; an address is compared without being told.
       const name = isIP(options.host) === 0 ? { servername: options.host } : {};
-      return connect({ ...options, ...name, secureContext });
+      // Said here, so that NODE_TLS_REJECT_UNAUTHORIZED=0 cannot take it away.
+      return connect({ ...options, ...name, secureContext, rejectUnauthorized: true });
     },
   };
 }
