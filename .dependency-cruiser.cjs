@@ -10,6 +10,7 @@ const layers = [
   ['coordinator', 'verification'],
   ['dashboard', 'doctor', 'upkeep'],
   ['commands'],
+  ['cli'],
 ];
 
 const rules = [];
@@ -42,12 +43,6 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/page/' },
       to: { path: '^src/page/' },
-    },
-    {
-      name: 'no-main-import',
-      severity: 'error',
-      from: { path: '^src/commands/' },
-      to: { path: '^src/main\\.ts$' },
     },
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     {

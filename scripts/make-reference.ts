@@ -4,10 +4,10 @@
  */
 import { writeFileSync } from 'node:fs';
 import type { Command, Option } from 'commander';
+import { buildProgram } from '../src/cli/program.ts';
 import { OPTION_GROUPS, OPTIONS, type OptionKey, type OptionSpec } from '../src/config/options.ts';
 import { OPTION_KEYS } from '../src/config/settings.ts';
 import { formatDurationMs } from '../src/lib/units.ts';
-import { build } from '../src/main.ts';
 
 const HEAD = `# Reference
 
@@ -125,7 +125,7 @@ function groupText(group: string): string {
 }
 
 export function reference(): string {
-  const program = build(['node', 'vendaval']);
+  const program = buildProgram(['node', 'vendaval']);
   const groups = [...new Set(OPTION_KEYS.map((key) => OPTION_GROUPS[key]))];
   const parts = [
     HEAD,

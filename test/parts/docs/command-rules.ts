@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { parse } from 'yaml';
 import { ROOT } from '../../../scripts/build.ts';
-import { build, resolve } from '../../../src/main.ts';
+import { resolve } from '../../../src/cli/flags.ts';
+import { buildProgram } from '../../../src/cli/program.ts';
 
 export type Rule = (args: readonly string[]) => string | null | Promise<string | null>;
 
@@ -28,7 +29,7 @@ function everyCommand(command: Command): Command[] {
 /** Parses it as the program does, values and all, and does nothing. */
 async function vendaval(args: readonly string[]): Promise<string | null> {
   const argv = ['node', 'vendaval', ...withoutConfig(args)];
-  const program = build(argv);
+  const program = buildProgram(argv);
   for (const command of everyCommand(program)) {
     command.exitOverride().configureOutput({ writeOut: () => {}, writeErr: () => {} });
     if (command.commands.length > 0) continue;
