@@ -53,6 +53,9 @@ export class ChaosReporter implements Reporter {
 function textOf(error: SerializedError): string {
   const diff = typeof error.diff === 'string' ? `\n${error.diff}` : '';
   const where = (error.stack ?? '').split('\n').filter((line) => line.includes('/test/'));
-  const text = [`${error.message}${diff}`, ...where.slice(0, FRAMES_MAX)].join('\n');
+  // Where the project lies is of no interest to who reads the report.
+  const text = [`${error.message}${diff}`, ...where.slice(0, FRAMES_MAX)]
+    .join('\n')
+    .replaceAll(`${process.cwd()}/`, '');
   return stripVTControlCharacters(text);
 }
