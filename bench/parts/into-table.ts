@@ -3,7 +3,7 @@ import { NO_MARK } from '../../src/state/batch-mark.ts';
 import { CoordinatorRegion, createRegion, WorkerRegion } from '../../src/state/partition-region.ts';
 import { PartitionAccumulator } from '../../src/workers/partition-accumulator.ts';
 
-export const LIMITS = { tableSlots: 8192, rejectLogBytes: 1 << 20, categoryCount: 100 };
+export const LIMITS = { tableSlots: 65_536, rejectLogBytes: 1 << 20, categoryCount: 100 };
 const RULES = {
   windowMs: 60_000,
   watermarkDelayMs: 120_000,

@@ -4,7 +4,7 @@ import { availableParallelism, freemem, platform, totalmem } from 'node:os';
 import type { HttpAddress, Settings } from '../config/options.ts';
 import { type KafkaSecurity, kafkaAccess } from '../kafka/access.ts';
 import { codeOf, messageOf } from '../lib/errors.ts';
-import { DEFAULT_LIMITS, regionOffsets } from '../state/layout.ts';
+import { DEFAULT_LIMITS, FIRST_TABLE_SLOTS, regionOffsets } from '../state/layout.ts';
 import { type Check, type Examination, type Looked, READ } from './examination.ts';
 
 /** As package.json says in `engines`. */
@@ -123,7 +123,8 @@ export function judgeMemory(
   available: number,
   total: number,
 ): Looked<never> {
-  const region = regionOffsets({ ...DEFAULT_LIMITS, categoryCount: categories }).totalBytes;
+  const limits = { ...DEFAULT_LIMITS, tableSlots: FIRST_TABLE_SLOTS, categoryCount: categories };
+  const region = regionOffsets(limits).totalBytes;
   const needed = BASE_BYTES + partitions * (region + BUFFERS_BYTES);
   const data = { availableBytes: available, totalBytes: total, neededBytes: needed };
   const found =

@@ -41,7 +41,7 @@ const align = (bytes: number) => Math.ceil(bytes / LINE_BYTES) * LINE_BYTES;
 
 /** How much one checkpoint can hold. The defaults suit three partitions and two hundred alike. */
 export interface TableLimits {
-  /** Slots in each delta table, a power of two; three quarters of them are used at most. */
+  /** Slots that a delta table may grow to, a power of two; three quarters are used at most. */
   readonly tableSlots: number;
   /** Bytes for the rejected records of one checkpoint. */
   readonly rejectLogBytes: number;
@@ -52,6 +52,9 @@ export const DEFAULT_LIMITS: TableLimits = {
   rejectLogBytes: 4 * 1024 * 1024,
 };
 
+/** Slots that a table begins with: what is never used is never in memory. */
+export const FIRST_TABLE_SLOTS = 8192;
+
 /** What a region is made for. */
 export interface RegionLimits extends TableLimits {
   /** Most categories the dictionary admits. */
@@ -61,7 +64,7 @@ export interface RegionLimits extends TableLimits {
 /** How many slots of a table are used at most: three quarters. */
 export const usedSlotsMax = (slots: number) => (slots >> 2) * 3;
 assert(
-  SALES_PER_BATCH_MAX <= usedSlotsMax(DEFAULT_LIMITS.tableSlots),
+  SALES_PER_BATCH_MAX <= usedSlotsMax(FIRST_TABLE_SLOTS),
   'an empty table has room for a whole batch',
 );
 

@@ -3,10 +3,14 @@
  * typed arrays. One thread writes at a time: the worker while the table is active, the coordinator
  * while it is frozen; the hand-over in DeltaPair orders their accesses, so all of these are plain
  * loads and stores. Nothing is allocated after construction.
+ *
+ * A table begins with few of its slots and takes twice as many once it was full and is empty again.
+ * The same few keys come to lie elsewhere in each window, so that in time every slot in use becomes
+ * resident memory. How many those are is the writer's own business: the reader goes by the list.
  */
 import { assert } from '../lib/assert.ts';
 import { SALES_PER_BATCH_MAX, VALOR_CENTAVOS_MAX } from '../sale/rules.ts';
-import { type DeltaOffsets, type RegionLimits, usedSlotsMax } from './layout.ts';
+import { type DeltaOffsets, FIRST_TABLE_SLOTS, type RegionLimits, usedSlotsMax } from './layout.ts';
 
 /** With no sum above it, a whole batch can be added without any passing 2^53. */
 const STRAINED_ABOVE = Number.MAX_SAFE_INTEGER - SALES_PER_BATCH_MAX * VALOR_CENTAVOS_MAX;
@@ -40,8 +44,11 @@ export class SingleWriterTable {
   readonly #centavos: Float64Array;
   readonly #menor: Float64Array;
   readonly #maior: Float64Array;
-  readonly #mask: number;
-  readonly #usedMax: number;
+  readonly #slotsMax: number;
+  #mask: number;
+  #usedMax: number;
+  /** It was full since its slots last became more. */
+  #wasFull = false;
 
   constructor(buffer: SharedArrayBuffer, offsets: DeltaOffsets, limits: RegionLimits) {
     const slots = limits.tableSlots;
@@ -54,8 +61,10 @@ export class SingleWriterTable {
     this.#centavos = new Float64Array(buffer, offsets.centavos, slots);
     this.#menor = new Float64Array(buffer, offsets.menor, slots);
     this.#maior = new Float64Array(buffer, offsets.maior, slots);
-    this.#mask = slots - 1;
-    this.#usedMax = usedSlotsMax(slots);
+    this.#slotsMax = slots;
+    const first = Math.min(slots, FIRST_TABLE_SLOTS);
+    this.#mask = first - 1;
+    this.#usedMax = usedSlotsMax(first);
   }
 
   /**
@@ -90,7 +99,14 @@ export class SingleWriterTable {
       slot = (slot + 1) & mask;
     }
     const used = this.#words[USED];
-    if (used >= this.#usedMax) return false;
+    if (used >= this.#usedMax) {
+      this.#wasFull = true;
+      return false;
+    }
+    if (used === 0 && this.#wasFull) {
+      this.#widen();
+      slot = firstSlot(key, category, this.#mask);
+    }
     this.#used[used] = slot;
     this.#words[USED] = used + 1;
     windows[slot] = key;
@@ -100,6 +116,13 @@ export class SingleWriterTable {
     this.#menor[slot] = centavos;
     this.#maior[slot] = centavos;
     return true;
+  }
+
+  #widen(): void {
+    this.#wasFull = false;
+    const slots = Math.min(2 * (this.#mask + 1), this.#slotsMax);
+    this.#mask = slots - 1;
+    this.#usedMax = usedSlotsMax(slots);
   }
 
   /**
