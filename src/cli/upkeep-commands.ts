@@ -42,7 +42,7 @@ export function addDeadLetters(program: Command): void {
     dlq.command('replay'),
     [...STORE_KEYS],
     [
-      'dlq replay --reason late',
+      'dlq replay --reason future_timestamp',
       'dlq replay --from corrigidas.jsonl --yes',
       'dlq replay black-friday-sales/0/17 --yes',
     ],

@@ -11,6 +11,7 @@ const OBSTACLES: Readonly<Record<Obstacle, string>> = {
   'already sent': 'sent back before',
   'without value': 'without a value: too large to copy, or never readable',
   'counted here': 'counted here: this database counts late sales',
+  'would be late again': 'would be late again: the window has closed for its partition',
 };
 
 export class ReplayView {
@@ -19,6 +20,7 @@ export class ReplayView {
   readonly #shell: Shell;
   #letters = 0;
   #without = 0;
+  #lateAgain = 0;
 
   /** @param isSent false for a dry run */
   constructor(settings: Settings, isSent: boolean, shell: Shell) {
@@ -27,11 +29,15 @@ export class ReplayView {
     this.#shell = shell;
   }
 
-  piece(letters: number, without: number, total: number): void {
-    this.#letters += letters;
+  piece(
+    { sent, without, lateAgain }: { sent: number; without: number; lateAgain: number },
+    total: number,
+  ): void {
+    this.#letters += sent;
     this.#without += without;
+    this.#lateAgain += lateAgain;
     const { json, err } = this.#shell;
-    const done = this.#letters + this.#without;
+    const done = this.#letters + this.#without + this.#lateAgain;
     if (done >= total) return;
     if (json) jsonLine(this.#shell, 'progress', { letters: done, of: total });
     else err.write(`${formatCount(done)} of ${formatCount(total)} letters\n`);
@@ -44,6 +50,8 @@ export class ReplayView {
   ): void {
     const obstacles = new Map(known);
     if (this.#without > 0) obstacles.set('without value', this.#without);
+    const lateAgain = (known.get('would be late again') ?? 0) + this.#lateAgain;
+    if (lateAgain > 0) obstacles.set('would be late again', lateAgain);
     if (!this.#shell.json) return this.#text(obstacles, outcomes, policy);
     const rejected = [...outcomes].filter(([what]) => what !== COUNTED && what !== CORRECTION);
     jsonLine(this.#shell, 'replay', {
@@ -70,10 +78,10 @@ export class ReplayView {
     for (const [obstacle, count] of obstacles) row(count, `passed over: ${OBSTACLES[obstacle]}`);
     for (const [outcome, count] of outcomes) row(count, outcomeText(outcome));
     if ((outcomes.get('late') ?? 0) > 0 && policy === 'reject') {
-      out.write(
-        `What is late again comes back to ${deadLetterTopic} as a letter of its own: its window has ` +
-          'closed for its partition. --late count counts late sales too (docs/LATE-MONEY.md).\n',
-      );
+      out.write(`What is late comes back to ${deadLetterTopic} as a letter of its own.\n`);
+    }
+    if (obstacles.has('would be late again')) {
+      out.write('To count late sales: --late count (docs/LATE-MONEY.md).\n');
     }
     if (!this.#isSent) out.write(`Nothing was sent. ${pc.bold('--yes')} sends them, each once.\n`);
   }

@@ -6,6 +6,7 @@ import { existingTopic } from '../kafka/metadata.ts';
 import { TransactionalProducer } from '../kafka/transactions.ts';
 import { EXIT, messageOf, VendavalError } from '../lib/errors.ts';
 import { ProgressStore } from '../mongo/progress-store.ts';
+import type { PinnedSettings } from '../mongo/settings-store.ts';
 import { Forecast, type PartitionState } from '../upkeep/forecast.ts';
 import { lettersTransaction } from '../upkeep/letter.ts';
 import { nameOf } from '../upkeep/letter-index.ts';
@@ -16,6 +17,7 @@ import {
   findSentBack,
   hasValue,
   MarkWatch,
+  type Outgoing,
   planReplay,
   type ReplayPlan,
   sendBack,
@@ -84,16 +86,19 @@ async function run(
     : null;
   try {
     const letters = await openLetters(settings, shell);
-    const plan = await planFor(letters, database, options, repairs, shell);
+    const plan = await planFor(letters, database, pinned, options, repairs, shell);
     const forecast = new Forecast(pinned, await statesOf(database));
     for await (const piece of contentsOf(letters, plan.letters, repairs)) {
       if (shell.signal.aborted) break;
-      const sendable = piece.filter(hasValue);
+      const filled = piece.filter(hasValue);
+      const sendable = filled.filter((one) => !isLateAgain(one, forecast));
       for (const { indexed, content } of sendable) {
         forecast.add(indexed.origin.partition, content.value, Date.now());
       }
       if (producer) await sendBack(producer, topic, deadLetterTopic, sendable);
-      view.piece(sendable.length, piece.length - sendable.length, plan.letters.length);
+      const lateAgain = filled.length - sendable.length;
+      const without = piece.length - filled.length;
+      view.piece({ sent: sendable.length, without, lateAgain }, plan.letters.length);
     }
     view.done(plan.obstacles, forecast.outcomes, pinned.atrasadas);
   } finally {
@@ -101,9 +106,17 @@ async function run(
   }
 }
 
+/** Repaired, but not in its time. Only the late are passed over: another's copy is another sale. */
+function isLateAgain({ indexed, content }: Outgoing, forecast: Forecast): boolean {
+  if (indexed.reason !== 'late') return false;
+  const outcomes = forecast.outcomesOf(indexed.origin.partition, content.value, Date.now());
+  return outcomes.length > 0 && outcomes.every((outcome) => outcome === 'late');
+}
+
 async function planFor(
   letters: LetterTopic,
-  { settings, pinned }: PinnedDatabase,
+  { settings }: PinnedDatabase,
+  { atrasadas }: PinnedSettings,
   options: ReplayOptions,
   repairs: ReadonlyMap<string, Repair> | null,
   shell: Shell,
@@ -120,7 +133,7 @@ async function planFor(
     if (!shell.json) shell.err.write('looking through the log of sales for letters sent back…\n');
     sentBack = await findSentBack(access, settings.topic, await salesBounds(settings), suspects);
   }
-  return planReplay(chosen, sentBack, pinned?.atrasadas === 'count');
+  return planReplay(chosen, sentBack, atrasadas, repairs !== null);
 }
 
 async function salesBounds(settings: PinnedDatabase['settings']) {

@@ -13,6 +13,7 @@ import { engineAlive, liveEngine } from '../upkeep/live-engines.ts';
 import { type PresentLog, planReset, type ResetPlan, reset } from '../upkeep/reset.ts';
 import { LogInquiry } from '../verification/log-bounds.ts';
 import { outColour as pc } from './colour.ts';
+import { openLetters } from './dlq.ts';
 import { jsonLine } from './json-line.ts';
 import { type PinnedDatabase, withPinned } from './pinned.ts';
 import type { Shell } from './shell.ts';
@@ -44,10 +45,11 @@ async function run(
   const progress = new ProgressStore(db, topic, '');
   const who = await liveEngine(settings, progress, partitionCount, shell.signal);
   if (who !== null && yes) throw engineAlive(who);
-  showPlan(plan, settings, { yes, who }, shell);
+  const sentBack = await countSentBack(settings, shell);
+  showPlan(plan, settings, { yes, who, sentBack }, shell);
   if (!yes) return;
   if (plan.losses.length > 0 && !acceptLoss) throw wouldLose(plan, settings);
-  const letters = await openLetters(settings);
+  const letters = await openMarks(settings);
   try {
     await reset(db, collection, letters, {
       removed: (what, count) => {
@@ -83,7 +85,13 @@ async function whereItIs<T>(ask: () => Promise<T>): Promise<T | null> {
   }
 }
 
-async function openLetters(settings: Settings) {
+/** Letters whose records were sent back to the topic, by their marks. */
+async function countSentBack(settings: Settings, shell: Shell): Promise<number> {
+  const letters = await whereItIs(() => openLetters(settings, shell));
+  return letters ? (await letters.index()).sentBack : 0;
+}
+
+async function openMarks(settings: Settings) {
   const { deadLetterTopic: topic } = settings;
   const access = kafkaAccess(settings);
   const metadata = await whereItIs(() => existingTopic(access, topic));
@@ -95,13 +103,14 @@ async function openLetters(settings: Settings) {
 function showPlan(
   { pinned, documents, others, partitions, losses }: ResetPlan,
   { database, collection, topic, deadLetterTopic, group }: Settings,
-  { yes, who }: { yes: boolean; who: string | null },
+  { yes, who, sentBack }: { yes: boolean; who: string | null; sentBack: number },
   shell: Shell,
 ): void {
   if (shell.json) {
     const names = { database, collection, topic };
     const counts = { documents, others, partitions, settings: pinned !== null };
-    jsonLine(shell, 'reset', { dryRun: !yes, ...names, ...counts, losses, engineAlive: who });
+    const found = { losses, sentBack, engineAlive: who };
+    jsonLine(shell, 'reset', { dryRun: !yes, ...names, ...counts, ...found });
     return;
   }
   const { out } = shell;
@@ -122,6 +131,13 @@ function showPlan(
     const why = logStart === null ? 'its log is gone' : `its log begins at ${logStart} now`;
     out.write(
       `${pc.red('would lose')} partition ${partition}: ${formatCount(records)} records, ${why}\n`,
+    );
+  }
+  if (sentBack > 0) {
+    out.write(
+      `${pc.yellow('note:')} ${formatCount(sentBack)} rejected records were sent back, and lie in ${topic} ` +
+        'beside their originals:\n      rules that accept the originals (--late count, more categories) ' +
+        'count both\n',
     );
   }
   if (who !== null) out.write(`${pc.yellow('note:')} an engine is at work: ${who}\n`);

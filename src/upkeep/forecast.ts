@@ -43,14 +43,19 @@ export class Forecast {
 
   /** @param nowMs the Kafka timestamp that the record will have */
   add(partition: number, value: Buffer | null, nowMs: number): void {
+    for (const outcome of this.outcomesOf(partition, value, nowMs)) {
+      this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1);
+    }
+  }
+
+  /** Of each sale of a record, not added to the others. */
+  outcomesOf(partition: number, value: Buffer | null, nowMs: number): string[] {
     const parsed = parseRecord(value, { timeZone: String(this.#rules.fuso_horario) });
     const verdicts =
       parsed.kind === 'one' ? [parsed.verdict] : parsed.sales.map(({ verdict }) => verdict);
-    for (const verdict of verdicts) {
-      const outcome =
-        verdict.verdict === 'rejected' ? verdict.reason : this.#judge(partition, verdict, nowMs);
-      this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1);
-    }
+    return verdicts.map((verdict) =>
+      verdict.verdict === 'rejected' ? verdict.reason : this.#judge(partition, verdict, nowMs),
+    );
   }
 
   #judge(

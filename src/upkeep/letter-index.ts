@@ -40,6 +40,8 @@ export class LetterIndex {
   /** By partition of the dead-letter topic, then of the records. */
   readonly #letters = new Map<number, Map<number, LetterRowsBuilder>>();
   readonly #replayed = new Map<number, LetterRowsBuilder>();
+  /** Records that were sent back, by the marks that are still there. */
+  sentBack = 0;
   /** Letters of other topics. */
   foreign = 0;
   /** Records that are neither letters nor marks. */
@@ -68,6 +70,7 @@ export class LetterIndex {
       this.foreign++;
       return;
     }
+    if (record.kind === 'replayed') this.sentBack++;
     const reason = record.kind === 'letter' ? record.letter.reason : REPLAYED;
     const rows = record.kind === 'letter' ? this.#lettersAt(at.partition) : this.#replayed;
     let builder = rows.get(origin.partition);

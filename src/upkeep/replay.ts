@@ -8,6 +8,7 @@
  * is there all the same: the engine has sent that one anew, since its record was counted again from
  * the log's beginning. Where that can be, the log of sales itself is looked through.
  */
+import type { LatePolicy } from '../config/options.ts';
 import type { KafkaAccess } from '../kafka/access.ts';
 import type { OutgoingRecord, TransactionalProducer } from '../kafka/transactions.ts';
 import type { LogBounds } from '../verification/log-bounds.ts';
@@ -32,7 +33,7 @@ export interface Outgoing {
 }
 
 /** Why a letter is passed over. */
-export type Obstacle = 'already sent' | 'without value' | 'counted here';
+export type Obstacle = 'already sent' | 'without value' | 'counted here' | 'would be late again';
 
 export interface ReplayPlan {
   /** Those that can be sent, in the order of their places. */
@@ -42,12 +43,15 @@ export interface ReplayPlan {
 
 /**
  * @param sentBack names that the log of sales holds, of letters whose mark may be gone
- * @param isLateCounted a late letter's record is counted here, whoever rejected it
+ * @param policy under `count` a late letter's record is counted here, whoever rejected it; under
+ *   `reject` it would be late again, and its copy in the log a second sale for rules that count both
+ * @param isRepaired what is sent is no copy, and is judged when it is read
  */
 export function planReplay(
   chosen: readonly IndexedLetter[],
   sentBack: ReadonlySet<string>,
-  isLateCounted: boolean,
+  policy: LatePolicy,
+  isRepaired: boolean,
 ): ReplayPlan {
   const obstacles = new Map<Obstacle, number>();
   const pass = (obstacle: Obstacle) => {
@@ -56,7 +60,9 @@ export function planReplay(
   };
   const letters = chosen.filter((letter) => {
     if (letter.isReplayed || sentBack.has(nameOf(letter.origin))) return pass('already sent');
-    return isLateCounted && letter.reason === 'late' ? pass('counted here') : true;
+    if (letter.reason !== 'late') return true;
+    if (policy === 'count') return pass('counted here');
+    return isRepaired || pass('would be late again');
   });
   letters.sort((a, b) => a.at.partition - b.at.partition || a.at.offset - b.at.offset);
   return { letters, obstacles };

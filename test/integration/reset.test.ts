@@ -30,6 +30,7 @@ test('a dry run says what would be removed, and removes nothing', async (t) => {
       partitions: 3,
       settings: true,
       losses: [],
+      sentBack: 0,
       engineAlive: null,
     },
   ]);
