@@ -267,10 +267,10 @@ export class Engine {
   }
 
   /** Also those that a process before this one has passed over, and did not live to report. */
-  async #reportSkips({ partition, skips }: Progress): Promise<void> {
-    for (const skip of skips.filter(({ isReported }) => !isReported)) {
-      await this.#deadLetters.send([skipLetter(partition, skip)]);
-      await this.#progress.reported(partition, skip);
+  async #reportSkips(progress: Progress): Promise<void> {
+    for (const skip of progress.skips.filter(({ isReported }) => !isReported)) {
+      await this.#deadLetters.send([skipLetter(progress.partition, skip)]);
+      await this.#progress.reported(progress, skip);
     }
   }
 

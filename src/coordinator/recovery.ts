@@ -36,7 +36,7 @@ export function recoverPartition(
   { watermarkDelayMs, reopened }: { watermarkDelayMs: number; reopened: readonly TotalsKey[] },
   earliestOffset: () => Promise<number>,
 ): Promise<RecoveredPartition> {
-  return readingNewest(sources, partition, topicId, async (session) => {
+  return readingNewest(sources, { partition, topicId }, async (session) => {
     const { totals } = sources;
     let progress = await sources.progress.read(partition, session);
     if (!progress) {
@@ -57,15 +57,23 @@ export function recoverPartition(
   });
 }
 
-/** What the partition has contributed to keys of late windows. */
+/**
+ * What the partition has contributed to keys of late windows. Throws where its progress is no
+ * longer the document that it was: what is there then is of another count.
+ */
 export function readLate(
   sources: RecoverySources,
-  { partition, topicId }: Pick<Progress, 'partition' | 'topicId'>,
+  { partition, topicId, countId }: Pick<Progress, 'partition' | 'topicId' | 'countId'>,
   keys: readonly TotalsKey[],
 ): Promise<StoredContribution[]> {
-  return readingNewest(sources, partition, topicId, (session) =>
+  const announced = { partition, topicId, known: { countId } };
+  return readingNewest(sources, announced, (session) =>
     sources.totals.contributionsTo(partition, keys, session),
   );
+}
+
+interface Announced extends Pick<Progress, 'partition' | 'topicId'> {
+  readonly known?: Pick<Progress, 'countId'>;
 }
 
 /**
@@ -75,13 +83,12 @@ export function readLate(
  */
 async function readingNewest<T>(
   sources: RecoverySources,
-  partition: number,
-  topicId: string,
+  { partition, topicId, known }: Announced,
   read: (session: ClientSession) => Promise<T>,
 ): Promise<T> {
   const session = sources.client.startSession({ causalConsistency: true });
   try {
-    await sources.progress.announce(partition, topicId, session);
+    await sources.progress.announce(partition, topicId, session, known);
     return await read(session);
   } finally {
     await session.endSession();

@@ -3,6 +3,7 @@
  * that a takeover needs to go on as if nothing had happened. Written after the totals, only ever
  * forward; the one place where commit permits come from.
  */
+import { randomUUID } from 'node:crypto';
 import type { AnyBulkWriteOperation, ClientSession, Collection, Db } from 'mongodb';
 import { CommitPermit } from '../lib/commit-permit.ts';
 import { EXIT, VendavalError } from '../lib/errors.ts';
@@ -27,6 +28,8 @@ interface SkipDocument {
 
 export interface ProgressDocument {
   readonly _id: string;
+  /** Drawn when it was made; absent in one that an older version made. */
+  readonly contagem?: string;
   readonly topico_id: string;
   readonly inicio: bigint;
   readonly proximo_offset: bigint;
@@ -54,6 +57,11 @@ export interface ProgressDocument {
 /** A partition's state as of an offset, as recovery and checkpoints pass it around. */
 export interface Progress {
   readonly partition: number;
+  /**
+   * Which document it is of: one that a reset has removed and another engine made anew is another.
+   * null where an older version made it.
+   */
+  readonly countId: string | null;
   readonly topicId: string;
   readonly startOffset: number;
   readonly nextOffset: number;
@@ -129,6 +137,7 @@ export class ProgressStore {
         { _id: this.#id(partition) },
         {
           $setOnInsert: {
+            contagem: randomUUID(),
             topico_id: topicId,
             inicio: BigInt(startOffset),
             proximo_offset: BigInt(startOffset),
@@ -154,14 +163,22 @@ export class ProgressStore {
    * majority must acknowledge it, which an old primary that does not know of its successor cannot
    * get: what the session reads next is no older. (A write that changes nothing would not do: it
    * waits for nothing new.)
+   *
+   * @param known throws where the document is no longer this one; left out by who doesn't know it
    */
-  async announce(partition: number, topicId: string, session: ClientSession): Promise<void> {
+  async announce(
+    partition: number,
+    topicId: string,
+    session: ClientSession,
+    known?: Pick<Progress, 'countId'>,
+  ): Promise<void> {
     const sameTopic = topicId === NO_TOPIC_ID ? {} : { topico_id: { $in: [topicId, NO_TOPIC_ID] } };
-    await this.#collection.updateOne(
-      { _id: this.#id(partition), ...sameTopic },
+    const { matchedCount } = await this.#collection.updateOne(
+      { _id: this.#id(partition), ...sameTopic, ...(known ? ofCount(known) : {}) },
       { $set: { dono: this.#owner }, $currentDate: { atualizado_em: true } },
       { session },
     );
+    if (known && matchedCount === 0) throw progressDeleted(1);
   }
 
   async read(partition: number, session?: ClientSession): Promise<Progress | null> {
@@ -268,33 +285,30 @@ export class ProgressStore {
   }
 
   /**
-   * A refused write finds its document further on. One that finds none is no success, nor is one
-   * that has counted what another process could not read and has passed over.
+   * A refused write finds its document further on. One that finds none is no success, nor one that
+   * finds another in its place: that one's count has not what this one's has. Nor is one that has
+   * counted what another process could not read and has passed over.
    */
   async #judgeRefusals(progress: readonly Progress[]): Promise<void> {
     const ids = progress.map(({ partition }) => this.#id(partition));
     const found = await this.#collection
       .find({ _id: { $in: ids } })
-      .project<Pick<ProgressDocument, '_id' | 'saltos'>>({ saltos: 1 })
+      .project<Pick<ProgressDocument, '_id' | 'saltos' | 'contagem'>>({ saltos: 1, contagem: 1 })
       .toArray();
-    for (const { partition, nextOffset, skips } of progress) {
-      const stored = skipsOf(found.find(({ _id }) => _id === this.#id(partition)) ?? {});
+    let gone = 0;
+    for (const { partition, nextOffset, skips, countId } of progress) {
+      const document = found.find(({ _id }) => _id === this.#id(partition));
+      if (!document || countIdOf(document) !== countId) {
+        gone++;
+        continue;
+      }
+      const stored = skipsOf(document);
       const other = stored.find(
         ({ from }) => from < nextOffset && !skips.some((known) => known.from === from),
       );
       if (other) throw this.#skipConflict(partition, other);
     }
-    if (found.length === ids.length) return;
-    throw new VendavalError(
-      `${ids.length - found.length} progress documents in "${PROGRESS_COLLECTION}" were deleted while the engine ran`,
-      {
-        code: 'E_PROGRESS_DELETED',
-        exitCode: EXIT.dataLossGuard,
-        hint:
-          'Start the engine again: it counts those partitions from the beginning of their logs, ' +
-          'and totals that are still there are not counted twice.',
-      },
-    );
+    if (gone > 0) throw progressDeleted(gone);
   }
 
   #skipConflict(partition: number, { from, to }: Skip): VendavalError {
@@ -310,10 +324,15 @@ export class ProgressStore {
    *
    * @returns false when it is further on already, by this very step or another owner's
    */
-  async skip({ partition, skips }: Progress, skip: Skip): Promise<boolean> {
+  async skip({ partition, skips, countId }: Progress, skip: Skip): Promise<boolean> {
     const { from, to, code, why } = skip;
     const { matchedCount } = await this.#collection.updateOne(
-      { _id: this.#id(partition), proximo_offset: BigInt(from), ...knowing(skips) },
+      {
+        _id: this.#id(partition),
+        proximo_offset: BigInt(from),
+        ...knowing(skips),
+        ...ofCount({ countId }),
+      },
       {
         $set: {
           proximo_offset: BigInt(to),
@@ -337,9 +356,11 @@ export class ProgressStore {
   }
 
   /** The dead letter of what was passed over is sent. */
-  async reported(partition: number, { from }: Skip): Promise<void> {
-    const field = `saltos.${from}.informado`;
-    await this.#collection.updateOne({ _id: this.#id(partition) }, { $set: { [field]: true } });
+  async reported({ partition, countId }: Progress, { from }: Skip): Promise<void> {
+    await this.#collection.updateOne(
+      { _id: this.#id(partition), ...ofCount({ countId }) },
+      { $set: { [`saltos.${from}.informado`]: true } },
+    );
   }
 
   #update(
@@ -360,6 +381,7 @@ export class ProgressStore {
           _id: this.#id(state.partition),
           proximo_offset: { $lte: nextOffset },
           ...knowing(state.skips),
+          ...ofCount(state),
         },
         update: {
           $set: {
@@ -382,6 +404,20 @@ export class ProgressStore {
       },
     };
   }
+}
+
+function progressDeleted(documents: number): VendavalError {
+  return new VendavalError(
+    `${documents} progress documents in "${PROGRESS_COLLECTION}" were deleted while the engine ` +
+      'ran, or are others by now',
+    {
+      code: 'E_PROGRESS_DELETED',
+      exitCode: EXIT.dataLossGuard,
+      hint:
+        'Start the engine again: it counts those partitions from the beginning of their logs, ' +
+        'and totals that are still there are not counted twice.',
+    },
+  );
 }
 
 /** What one engine passes over, another has counted. */
@@ -413,6 +449,13 @@ function knowing(skips: readonly Skip[]): Record<string, unknown> {
   return { [SKIPPED_FIELD]: offsets === 0 ? { $exists: false } : BigInt(offsets) };
 }
 
+/** Matches the very document that a progress is of, and none that was made after it. */
+function ofCount({ countId }: Pick<Progress, 'countId'>): Record<string, unknown> {
+  return { contagem: countId ?? { $exists: false } };
+}
+
+const countIdOf = ({ contagem }: Pick<ProgressDocument, 'contagem'>) => contagem ?? null;
+
 function skipsOf({ saltos = {} }: Pick<ProgressDocument, 'saltos'>): Skip[] {
   return Object.entries(saltos).map(([from, { ate, codigo, motivo, informado }]) => ({
     from: Number(from),
@@ -430,6 +473,7 @@ function markOf({ ultimo_lote: mark }: ProgressDocument): BatchMark {
 function fromDocument(document: ProgressDocument, partition: number): Progress {
   return {
     partition,
+    countId: countIdOf(document),
     topicId: document.topico_id,
     startOffset: Number(document.inicio),
     nextOffset: Number(document.proximo_offset),

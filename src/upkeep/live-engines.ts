@@ -11,6 +11,8 @@ import type { Ownership, ProgressStore } from '../mongo/progress-store.ts';
 
 /** A live owner writes twice in it, and more with the default --flush-interval. */
 const WATCH_MS = 3000;
+/** In flush intervals, for those that are longer: as far as this command's own settings tell. */
+const WATCH_INTERVALS = 3;
 
 /** @returns what gives it away; null when nobody is at work */
 export async function liveEngine(
@@ -30,7 +32,7 @@ export async function liveEngine(
   }
   const before = await progress.ownerships(partitionCount);
   if (before.every(({ owner }) => owner === null)) return null;
-  await sleep(WATCH_MS, signal);
+  await sleep(Math.max(WATCH_MS, WATCH_INTERVALS * settings.flushIntervalMs), signal);
   const after = await progress.ownerships(partitionCount);
   const moved = after.find((now) => stampOf(before, now.partition) !== now.stamp);
   return moved

@@ -39,6 +39,8 @@ const DATE_OR_NULL: Form = ['date or null', (value) => value === null || isDate(
 
 const FIELDS: Readonly<Record<string, Form>> = {
   _id: ['string', isText],
+  // Absent in one that an older version made.
+  contagem: ['string', (value) => value === undefined || isText(value)],
   topico_id: ['string', isText],
   inicio: LONG,
   proximo_offset: LONG,

@@ -176,7 +176,7 @@ export const PROTECTIONS: readonly Protection[] = [
   {
     name: 'a recovery reads what is newest',
     changes: [
-      change(RECOVERY, 'await sources.progress.announce(partition, topicId, session);', ''),
+      change(RECOVERY, 'await sources.progress.announce(partition, topicId, session, known);', ''),
     ],
     simulated: { seedsMax: 20_000, breaks: /^engines end for no false reason.*E_LOG_TRUNCATED/ },
   },

@@ -90,6 +90,17 @@ describe.concurrent('the engine refuses', () => {
     await scene.expectExact({ mayRepeat: true });
   });
 
+  test('progress documents made anew while it sleeps, which it would take forward', async (t) => {
+    const scene = await drainedScene(t);
+    const engine = scene.engine();
+    await engine.says('lease-started', 'partition 2');
+    const documents = scene.db.collection('progresso_particoes');
+    await documents.updateMany({}, { $set: { contagem: 'of another', proximo_offset: 0n } });
+    await expectRefusal(engine, 3, 'E_PROGRESS_DELETED', /hint:.*not counted twice/);
+    const kept = await documents.distinct('proximo_offset');
+    expect(kept.map(Number)).toEqual([0]);
+  });
+
   test('to go on when another engine has passed over what it has counted', async (t) => {
     const scene = await drainedScene(t);
     const engine = scene.engine();

@@ -170,6 +170,7 @@ function randomProgress(random: Random): Progress {
   const categories = CATEGORIES.slice(0, random.between(0, 4));
   return {
     partition: random.between(0, 2),
+    countId: null,
     topicId: 'id',
     startOffset: 0,
     nextOffset: random.between(0, 30),
@@ -196,9 +197,15 @@ test('progress is the same in the simulated database as in a real one', async ()
   }
   for (let i = 0; i < WRITES; i++) {
     const store = random.pick(progress);
-    const state = randomProgress(random);
+    const drawn = randomProgress(random);
+    const documents = double.simulated.get(PROGRESS_COLLECTION);
+    const document = documents?.get(`vendas/${drawn.partition}`);
+    const state = { ...drawn, countId: String(document?.contagem) };
     if (random.chance(0.2)) await store.disown([random.between(0, 2), random.between(0, 2)]);
-    else await store.advance([state], new Set(random.chance(0.5) ? [state.partition] : []));
+    else if (random.chance(0.1)) {
+      const ofAnother = store.advance([{ ...state, countId: random.pick([null, 'b']) }], new Set());
+      await expect(ofAnother).rejects.toMatchObject({ code: 'E_PROGRESS_DELETED' });
+    } else await store.advance([state], new Set(random.chance(0.5) ? [state.partition] : []));
   }
   await double.expectSame(PROGRESS_COLLECTION);
 });

@@ -57,6 +57,7 @@ function content(
 ): CheckpointContent {
   const progress: Progress = {
     partition,
+    countId: null,
     topicId: 'id',
     startOffset: 0,
     nextOffset,

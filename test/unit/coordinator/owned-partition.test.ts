@@ -12,6 +12,7 @@ const T = 1_732_530_600_000;
 function setUp(before: Partial<Progress> = {}) {
   const progress: Progress = {
     partition: 4,
+    countId: null,
     topicId: 'id',
     startOffset: 0,
     nextOffset: 10,

@@ -27,7 +27,8 @@ function setUp() {
     close: async () => {},
   };
   const progress = {
-    ...{ partition: 0, topicId: 'id', startOffset: 0, nextOffset: 10, maxEventMs: NO_EVENT_MS },
+    ...{ partition: 0, countId: null, topicId: 'id', startOffset: 0, nextOffset: 10 },
+    maxEventMs: NO_EVENT_MS,
     ...{ closingWatermarkMs: NO_WATERMARK_MS, atEnd: false, counted: 0, lateCounted: 0 },
     ...{ rejected: [], categories: [], lastBatch: NO_MARK, skips: [] },
   };
