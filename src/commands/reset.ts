@@ -4,7 +4,7 @@ import type { ResolvedSettings } from '../config/settings.ts';
 import { kafkaAccess } from '../kafka/access.ts';
 import { existingTopic } from '../kafka/metadata.ts';
 import { TransactionalProducer } from '../kafka/transactions.ts';
-import { codeOf, EXIT, VendavalError } from '../lib/errors.ts';
+import { codeOf, EXIT, NEW_DATABASE, VendavalError } from '../lib/errors.ts';
 import { formatCount } from '../lib/units.ts';
 import { PROGRESS_COLLECTION, ProgressStore } from '../mongo/progress-store.ts';
 import { SETTINGS_COLLECTION } from '../mongo/settings-store.ts';
@@ -174,7 +174,7 @@ function wouldLose({ losses }: ResetPlan, { topic }: Settings): VendavalError {
     {
       code: 'E_RESET_LOSES',
       exitCode: EXIT.dataLossGuard,
-      hint: 'Count into another --database and keep this one, or give them up: --accept-loss.',
+      hint: `Keep this one and count into another: ${NEW_DATABASE}; or give them up: --accept-loss.`,
     },
   );
 }

@@ -4,7 +4,7 @@
  * Kafka's committed offset, says where to resume.
  */
 import type { ClientSession, MongoClient } from 'mongodb';
-import { EXIT, VendavalError } from '../lib/errors.ts';
+import { EXIT, NEW_DATABASE, VendavalError } from '../lib/errors.ts';
 import { failPoint } from '../lib/fail-point.ts';
 import { areOtherTopics, NO_TOPIC_ID } from '../lib/topic-id.ts';
 import type { Progress, ProgressStore } from '../mongo/progress-store.ts';
@@ -112,7 +112,7 @@ async function judgeProgress(
         code: 'E_TOTALS_MISSING',
         exitCode: EXIT.dataLossGuard,
         hint:
-          'Count the topic anew into another one: --database <new name>. From a backup, restore the ' +
+          `Count the topic anew into another one: ${NEW_DATABASE}. From a backup, restore the ` +
           'whole database as of one moment: older totals with newer progress would lack what was ' +
           'counted between, and only vendaval verify would tell.',
       },
@@ -127,7 +127,7 @@ export function topicMadeAnew(known: string, found: string): VendavalError {
     {
       code: 'E_TOPIC_RECREATED',
       exitCode: EXIT.dataLossGuard,
-      hint: 'The old totals are complete up to its end. Count the new topic into another database: --database <new name>.',
+      hint: `The old totals are complete up to its end. Count the new topic into another database: ${NEW_DATABASE}.`,
     },
   );
 }

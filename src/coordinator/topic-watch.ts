@@ -8,7 +8,7 @@ import type { SocketTimeouts } from '../kafka/broker-socket.ts';
 import { existingTopic } from '../kafka/metadata.ts';
 import type { TopicMetadata } from '../kafka/protocol/requests.ts';
 import { sleep, systemClock } from '../lib/clock.ts';
-import { EXIT, VendavalError } from '../lib/errors.ts';
+import { EXIT, NEW_DATABASE, VendavalError } from '../lib/errors.ts';
 import { areOtherTopics, NO_TOPIC_ID } from '../lib/topic-id.ts';
 import type { BrokerPlace, LeaderAddress } from '../workers/lease-protocol.ts';
 import type { ClusterStatus } from './engine-events.ts';
@@ -165,7 +165,7 @@ export class TopicWatch {
           exitCode: EXIT.dataLossGuard,
           hint:
             'What was counted is durable. Restore the topic, or count a new one into another ' +
-            'database: --database <new name>.',
+            `database: ${NEW_DATABASE}.`,
         }),
       );
       return;

@@ -21,6 +21,7 @@ import {
 } from '../mongo/settings-store.ts';
 import { TOTALS_INDEXES } from '../mongo/totals-store.ts';
 import { type Finding, type Looked, READ } from './examination.ts';
+import { countAnew } from './place-check.ts';
 
 /** Of its own, made for a moment and dropped again. */
 const PROBE_COLLECTION = 'diagnostico_vendaval';
@@ -257,10 +258,7 @@ export async function lookAtSettings(
     problem: {
       code: 'E_SETTINGS_CHANGED',
       cause: 'The totals in this database were made with other settings; the engine will not mix.',
-      run: [
-        ...(flags.length > 0 ? [`vendaval ${flags.join(' ')}`] : []),
-        `vendaval --database ${db.databaseName}_2  # or count anew, beside it`,
-      ],
+      run: [...(flags.length > 0 ? [`vendaval ${flags.join(' ')}`] : []), countAnew(settings)],
       read: READ.guard,
       exitCode: EXIT.dataLossGuard,
     },

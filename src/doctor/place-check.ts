@@ -32,11 +32,12 @@ interface Place {
 }
 
 export async function lookAtPlaces(
-  { topic, collection }: Settings,
+  settings: Settings,
   { db }: MongoConnection,
   { topicId }: ListedTopic,
   logs: readonly LogEnds[],
 ): Promise<Looked<never>> {
+  const { topic, collection } = settings;
   const documents = await db
     .collection<ProgressDocument>(PROGRESS_COLLECTION)
     .find({ _id: { $in: logs.map(({ partition }) => `${topic}/${partition}`) } })
@@ -48,7 +49,7 @@ export async function lookAtPlaces(
   }
   const counted = places.reduce((sum, one) => sum + one.counted, 0);
   const isEmpty = counted > 0 && (await db.collection(collection).findOne({})) === null;
-  const problem = guardProblem(places, topicId, db.databaseName, isEmpty ? collection : null);
+  const problem = guardProblem(places, topicId, countAnew(settings), isEmpty ? collection : null);
   const lag = places.reduce((sum, { log, next }) => sum + Math.max(0, log.end - next), 0);
   const begun = `${places.length} of ${logs.length} partitions begun`;
   return {
@@ -79,14 +80,19 @@ function placeLine({ partition, next, log, owner, updatedMs }: Place): string {
   return `partition ${partition}  next ${next} of ${log.end}  ${who}, written ${ago} ago`;
 }
 
+/** Beside the old totals: with a group and dead letters of its own, or it would share theirs. */
+export function countAnew({ database, group, deadLetterTopic }: Settings): string {
+  const own = `--group ${group}-2 --dlq-topic ${deadLetterTopic}-2`;
+  return `vendaval --database ${database}_2 ${own}  # count what there is anew, beside the old totals`;
+}
+
 /** What the engine would stop at, with exit 3. */
 function guardProblem(
   places: readonly Place[],
   topicId: string,
-  database: string,
+  anew: string,
   emptied: string | null,
 ): Problem | null {
-  const anew = `vendaval --database ${database}_2  # count what there is, beside the old totals`;
   const problem = (code: string, cause: string): Problem => {
     return { code, cause, run: [anew], read: READ.guard, exitCode: EXIT.dataLossGuard };
   };

@@ -15,6 +15,13 @@ export const EXIT = {
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
+/**
+ * For hints: what counts a topic anew beside the old totals. In one group engines of two databases
+ * would count a part of the partitions each; of one dead-letter topic each would find the other's
+ * letters.
+ */
+export const NEW_DATABASE = '--database <new name>, with a --group and a --dlq-topic of its own';
+
 export interface VendavalErrorOptions {
   /** Stable identifier, `E_` and upper-case words. */
   readonly code: string;

@@ -5,7 +5,7 @@
  */
 import type { Db } from 'mongodb';
 import type { LatePolicy, OptionKey, Settings } from '../config/options.ts';
-import { EXIT, VendavalError } from '../lib/errors.ts';
+import { EXIT, NEW_DATABASE, VendavalError } from '../lib/errors.ts';
 import { RULES_VERSION, RULES_VERSION_LATE_COUNTED } from '../sale/rules.ts';
 
 export const SETTINGS_COLLECTION = 'configuracao_vendaval';
@@ -91,7 +91,7 @@ export async function pinSettings(db: Db, settings: PinnedSettings): Promise<voi
       code: 'E_SETTINGS_CHANGED',
       exitCode: EXIT.dataLossGuard,
       hint:
-        'Use the pinned settings again, or another database: --database <new name>. To count this ' +
+        `Use the pinned settings again, or another database: ${NEW_DATABASE}. To count this ` +
         'one anew by other settings: vendaval reset.',
     },
   );

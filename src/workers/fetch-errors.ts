@@ -2,11 +2,11 @@
 import { KAFKA_ERROR, kafkaErrorName } from '../kafka/protocol/error-codes.ts';
 import type { FetchResponse, LogDivergence } from '../kafka/protocol/requests.ts';
 import { corruptBatch } from '../kafka/record-batch.ts';
-import { EXIT, VendavalError } from '../lib/errors.ts';
+import { EXIT, NEW_DATABASE, VendavalError } from '../lib/errors.ts';
 
 const RESTORE_HINT =
   'Nothing was skipped. Restore the records, or count what is left of the topic ' +
-  'into another database: --database <new name>.';
+  `into another database: ${NEW_DATABASE}.`;
 
 /** @param offset of the next record to count */
 export function fetchError(
@@ -77,7 +77,7 @@ export function otherLog(topic: string, partition: number, offset: number): Vend
       exitCode: EXIT.dataLossGuard,
       hint:
         'The old totals are complete up to that offset. Count the new topic into another ' +
-        'database: --database <new name>.',
+        `database: ${NEW_DATABASE}.`,
     },
   );
 }
