@@ -1,8 +1,10 @@
 /** `vendaval compact`: which old documents would become smaller; with --yes, makes them so. */
 
+import type { Db } from 'mongodb';
 import type { ResolvedSettings } from '../config/settings.ts';
 import { VendavalError } from '../lib/errors.ts';
 import { formatCount, formatDurationMs } from '../lib/units.ts';
+import { differingFields, type PinnedSettings, readPinned } from '../mongo/settings-store.ts';
 import {
   type CompactPlan,
   candidates,
@@ -60,9 +62,7 @@ async function run(
       counts.registers += compaction.moved.length;
     }
     if (yes) {
-      // Asked again before each piece: a database that is reset meanwhile gives none.
-      const now = await planCompact(db, topic, Number(pinned.atraso_ms), olderThan);
-      if (!holds(now, plan)) throw changedMeanwhile(settings.database);
+      await judgeAgain(db, pinned, olderThan, plan);
       const written = await compactAll(db, collection, piece, plan.partitions);
       counts.missed += wanted - written;
     }
@@ -70,6 +70,24 @@ async function run(
     showProgress(counts, shell);
   }
   showDone(plan, counts, { yes, olderThan }, database, shell);
+}
+
+/**
+ * To be asked before each piece: a database that is reset meanwhile has no progress, or that of a
+ * count by other rules, by which nothing may be final.
+ */
+export async function judgeAgain(
+  db: Db,
+  pinned: PinnedSettings,
+  olderThan: number,
+  plan: CompactPlan,
+): Promise<void> {
+  const now = await planCompact(db, pinned.topico, Number(pinned.atraso_ms), olderThan);
+  // After the progress: a new count pins its rules before it makes any.
+  const rules = differingFields(await readPinned(db), pinned);
+  if (rules.length === 0 && holds(now, plan)) return;
+  const what = rules.length > 0 ? `the rules of "${db.databaseName}" are others now` : null;
+  throw changedMeanwhile(what ?? `progress in "${db.databaseName}" went back`);
 }
 
 /** What was final is so still. */
@@ -128,8 +146,8 @@ function neverFinal(database: string): VendavalError {
   );
 }
 
-function changedMeanwhile(database: string): VendavalError {
-  return new VendavalError(`progress in "${database}" went back while it was compacted`, {
+function changedMeanwhile(what: string): VendavalError {
+  return new VendavalError(`${what}, since it began to be compacted`, {
     code: 'E_COMPACT_STOPPED',
     hint: 'It was reset or restored meanwhile. What is compacted is right; run it again later.',
   });
