@@ -4,7 +4,6 @@
  * live table. Parts that are given (KAFKA_BROKERS, MONGO_URL) are used as they are.
  */
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
 import { Writable } from 'node:stream';
 import { NO_KAFKA_SECURITY, OPTION_GROUPS, type Settings } from '../config/options.ts';
 import { asConfigFile, maskUrl, OPTION_KEYS, type ResolvedSettings } from '../config/settings.ts';
@@ -23,6 +22,7 @@ import { startEmbeddedDatabase } from '../mongo/embedded-database.ts';
 import { outColour as pc } from './colour.ts';
 import { DemoView } from './demo-view.ts';
 import { LivePage } from './live-page.ts';
+import { writePrivateFile } from './private-file.ts';
 import { runProduce } from './produce.ts';
 import { eventWriter, type Shell } from './shell.ts';
 import { openDatabase, openTopics } from './startup.ts';
@@ -244,7 +244,7 @@ async function writeConfig(
   const text = `${JSON.stringify(asConfigFile(settings, shared), null, 2)}\n`;
   try {
     // A URL of the user's own may hold a password.
-    await writeFile(path, text, { mode: 0o600 });
+    await writePrivateFile(path, text);
   } catch (error) {
     throw new VendavalError(`the config file ${path} cannot be written: ${messageOf(error)}`, {
       code: 'E_CONFIG',
