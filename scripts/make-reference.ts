@@ -81,9 +81,11 @@ function commandText([name, command]: [string, Command]): string {
   const own = command.options.filter(({ long }) => long && !FLAGS_OF_ALL.has(long));
   const shared = command.options.filter(({ long, hidden }) => FLAGS_OF_ALL.has(long!) && !hidden);
   const text = command.description();
-  const words = command.registeredArguments.map(
-    (argument) => ` <${argument.argChoices?.join('|') ?? argument.name()}>`,
-  );
+  const words = command.registeredArguments.map((argument) => {
+    const name = argument.argChoices?.join('|') ?? argument.name();
+    const several = argument.variadic ? `${name}...` : name;
+    return argument.required ? ` <${several}>` : ` [${several}]`;
+  });
   const examples = examplesOf(command);
   const parts = [
     `### \`vendaval ${name}${words.join('')}\``,
