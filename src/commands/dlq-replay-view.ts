@@ -37,10 +37,25 @@ export class ReplayView {
     this.#without += without;
     this.#lateAgain += lateAgain;
     const { json, err } = this.#shell;
-    const done = this.#letters + this.#without + this.#lateAgain;
+    const done = this.#looked;
     if (done >= total) return;
     if (json) jsonLine(this.#shell, 'progress', { letters: done, of: total });
     else err.write(`${formatCount(done)} of ${formatCount(total)} letters\n`);
+  }
+
+  get #looked(): number {
+    return this.#letters + this.#without + this.#lateAgain;
+  }
+
+  /** Before all were looked at: what is said after this is of a part. */
+  stopped(total: number): void {
+    const looked = this.#looked;
+    if (looked >= total) return;
+    if (this.#shell.json) jsonLine(this.#shell, 'stopped', { letters: looked, of: total });
+    else {
+      const part = `${formatCount(looked)} of ${formatCount(total)} letters`;
+      this.#shell.out.write(`${pc.yellow('stopped:')} ${part}; run it again for the rest\n`);
+    }
   }
 
   done(

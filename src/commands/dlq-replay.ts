@@ -100,6 +100,7 @@ async function run(
       const without = piece.length - filled.length;
       view.piece({ sent: sendable.length, without, lateAgain }, plan.letters.length);
     }
+    if (shell.signal.aborted) view.stopped(plan.letters.length);
     view.done(plan.obstacles, forecast.outcomes, pinned.atrasadas);
   } finally {
     await producer?.close();
