@@ -91,10 +91,7 @@ async function run(
     for await (const piece of contentsOf(letters, plan.letters, repairs)) {
       if (shell.signal.aborted) break;
       const filled = piece.filter(hasValue);
-      const sendable = filled.filter((one) => !isLateAgain(one, forecast));
-      for (const { indexed, content } of sendable) {
-        forecast.add(indexed.origin.partition, content.value, Date.now());
-      }
+      const sendable = filled.filter((one) => isOfUse(one, forecast));
       if (producer) await sendBack(producer, topic, deadLetterTopic, sendable);
       const lateAgain = filled.length - sendable.length;
       const without = piece.length - filled.length;
@@ -107,11 +104,16 @@ async function run(
   }
 }
 
-/** Repaired, but not in its time. Only the late are passed over: another's copy is another sale. */
-function isLateAgain({ indexed, content }: Outgoing, forecast: Forecast): boolean {
-  if (indexed.reason !== 'late') return false;
-  const outcomes = forecast.outcomesOf(indexed.origin.partition, content.value, Date.now());
-  return outcomes.length > 0 && outcomes.every((outcome) => outcome === 'late');
+/**
+ * Judges it, and adds what comes of it to the forecast, unless it was repaired but not in its time.
+ * Only the late are passed over: another's copy is another sale.
+ */
+function isOfUse({ indexed, content }: Outgoing, forecast: Forecast): boolean {
+  const outcomes = forecast.judge(indexed.origin.partition, content.value, Date.now());
+  const isLateAgain = outcomes.length > 0 && outcomes.every((outcome) => outcome === 'late');
+  if (indexed.reason === 'late' && isLateAgain) return false;
+  forecast.add(outcomes);
+  return true;
 }
 
 async function planFor(

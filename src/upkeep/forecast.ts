@@ -41,15 +41,19 @@ export class Forecast {
     }
   }
 
-  /** @param nowMs the Kafka timestamp that the record will have */
-  add(partition: number, value: Buffer | null, nowMs: number): void {
-    for (const outcome of this.outcomesOf(partition, value, nowMs)) {
+  add(outcomes: readonly string[]): void {
+    for (const outcome of outcomes) {
       this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1);
     }
   }
 
-  /** Of each sale of a record, not added to the others. */
-  outcomesOf(partition: number, value: Buffer | null, nowMs: number): string[] {
+  /**
+   * What becomes of each sale of a record. What it counts brings the partition's time and categories
+   * forward for the records behind it, so each record is to be judged once.
+   *
+   * @param nowMs the Kafka timestamp that the record will have
+   */
+  judge(partition: number, value: Buffer | null, nowMs: number): string[] {
     const parsed = parseRecord(value, { timeZone: String(this.#rules.fuso_horario) });
     const verdicts =
       parsed.kind === 'one' ? [parsed.verdict] : parsed.sales.map(({ verdict }) => verdict);
