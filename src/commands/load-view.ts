@@ -11,6 +11,7 @@ import type { Percentiles } from '../load/ms-histogram.ts';
 import type { LoadOracle } from '../load/oracle-file.ts';
 import type { VisibilityFigures } from '../load/visibility.ts';
 import { outColour as pc } from './colour.ts';
+import { jsonLine } from './json-line.ts';
 import type { CheckResult } from './load-check.ts';
 import type { Shell } from './shell.ts';
 
@@ -48,7 +49,7 @@ export class LoadView {
     const { profile, topic, brokers, rate, durationMs, seed, format } = this.#load;
     if (this.#shell.json) {
       const plan = { profile, topic, rate, durationMs, seed, format, partitions, threads, total };
-      return this.#json('load-started', plan);
+      return jsonLine(this.#shell, 'load-started', plan);
     }
     this.above(
       `${pc.bold(profile)}: ${formatCount(total)} sales as ${format} to ${topic} at ${brokers}, ` +
@@ -68,7 +69,11 @@ export class LoadView {
     this.#last = { acknowledged, elapsedMs };
     if (this.#shell.json) {
       const watched = visible ? { visible: visibleFields(visible) } : {};
-      this.#json('load', { rate: Math.round(this.#rate), ...rounded(status), ...watched });
+      jsonLine(this.#shell, 'load', {
+        rate: Math.round(this.#rate),
+        ...rounded(status),
+        ...watched,
+      });
     } else if (elapsedMs > 0) this.#draw(status, visible);
     return this.#judgeLag(status.lagMs);
   }
@@ -121,7 +126,7 @@ export class LoadView {
       const { acknowledged, unknown, contadas, rejeitadas, holds, not_because } = oracle;
       const figures = { held: isHeld, rate, ...rounded(status), acknowledged, unknown };
       const file = oraclePath === 'off' ? null : oraclePath;
-      return this.#json('done', {
+      return jsonLine(this.#shell, 'done', {
         ...figures,
         contadas,
         rejeitadas,
@@ -165,7 +170,13 @@ export class LoadView {
       const count = differences.length;
       const visible = visibleFields(figures);
       const closed = { windows: closing.windows, afterMs: wholeMs(closing.times) };
-      return this.#json('checked', { exact: isExact, differences: count, shown, visible, closed });
+      return jsonLine(this.#shell, 'checked', {
+        exact: isExact,
+        differences: count,
+        shown,
+        visible,
+        closed,
+      });
     }
     const { out } = this.#shell;
     out.write(`visible in the database: ${visibleText(figures)}\n`);
@@ -185,11 +196,6 @@ export class LoadView {
   close(): void {
     if (this.#block) logUpdate.done();
     this.#block = '';
-  }
-
-  #json(code: string, fields: object): void {
-    const time = new Date().toISOString();
-    this.#shell.out.write(`${JSON.stringify({ level: 30, time, code, ...fields })}\n`);
   }
 }
 
