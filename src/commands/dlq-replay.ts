@@ -22,7 +22,7 @@ import {
   type ReplayPlan,
   sendBack,
 } from '../upkeep/replay.ts';
-import { LogInquiry } from '../verification/log-bounds.ts';
+import { logBounds } from '../verification/log-bounds.ts';
 import { choose, type LetterChoice, openLetters } from './dlq.ts';
 import { ReplayView } from './dlq-replay-view.ts';
 import { type PinnedDatabase, requirePinned, withPinned } from './pinned.ts';
@@ -142,12 +142,7 @@ async function planFor(
 async function salesBounds(settings: PinnedDatabase['settings']) {
   const access = kafkaAccess(settings);
   const { partitions } = await existingTopic(access, settings.topic);
-  const inquiry = await LogInquiry.open(access);
-  try {
-    return await inquiry.bounds(settings.topic, partitions.length);
-  } finally {
-    await inquiry.close();
-  }
+  return logBounds(access, settings.topic, partitions.length);
 }
 
 async function statesOf({ mongo, settings }: PinnedDatabase) {

@@ -11,7 +11,7 @@ import { SETTINGS_COLLECTION } from '../mongo/settings-store.ts';
 import { lettersTransaction } from '../upkeep/letter.ts';
 import { engineAlive, liveEngine } from '../upkeep/live-engines.ts';
 import { type PresentLog, planReset, type ResetPlan, reset } from '../upkeep/reset.ts';
-import { LogInquiry } from '../verification/log-bounds.ts';
+import { logBounds } from '../verification/log-bounds.ts';
 import { outColour as pc } from './colour.ts';
 import { openLetters } from './dlq.ts';
 import { jsonLine } from './json-line.ts';
@@ -67,13 +67,8 @@ async function presentLog(settings: Settings): Promise<PresentLog | null> {
   const access = kafkaAccess(settings);
   const metadata = await whereItIs(() => existingTopic(access, topic));
   if (!metadata) return null;
-  const inquiry = await LogInquiry.open(access);
-  try {
-    const { topicId, partitions } = metadata;
-    return { topicId, bounds: await inquiry.bounds(topic, partitions.length) };
-  } finally {
-    await inquiry.close();
-  }
+  const { topicId, partitions } = metadata;
+  return { topicId, bounds: await logBounds(access, topic, partitions.length) };
 }
 
 async function whereItIs<T>(ask: () => Promise<T>): Promise<T | null> {

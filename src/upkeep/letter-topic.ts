@@ -5,7 +5,7 @@
 import type { KafkaAccess } from '../kafka/access.ts';
 import { existingTopic } from '../kafka/metadata.ts';
 import { EXIT, VendavalError } from '../lib/errors.ts';
-import { type LogBounds, LogInquiry } from '../verification/log-bounds.ts';
+import { type LogBounds, logBounds } from '../verification/log-bounds.ts';
 import { readSection } from '../verification/log-reader.ts';
 import { type Letter, readTopicRecord, type TopicRecord } from './letter.ts';
 import { LetterIndex, type Place } from './letter-index.ts';
@@ -46,12 +46,8 @@ export class LetterTopic {
   static async open(source: LetterSource): Promise<LetterTopic> {
     const { access, deadLetterTopic } = source;
     const { partitions } = await existingTopic(access, deadLetterTopic);
-    const inquiry = await LogInquiry.open(access);
-    try {
-      return new LetterTopic(source, await inquiry.bounds(deadLetterTopic, partitions.length));
-    } finally {
-      await inquiry.close();
-    }
+    const bounds = await logBounds(access, deadLetterTopic, partitions.length);
+    return new LetterTopic(source, bounds);
   }
 
   /** Records between beginning and end, gaps included. */

@@ -14,6 +14,20 @@ export interface LogBounds {
   readonly end: number;
 }
 
+/** Those of a topic's partitions, asked once. */
+export async function logBounds(
+  access: KafkaAccess,
+  topic: string,
+  partitionCount: number,
+): Promise<LogBounds[]> {
+  const inquiry = await LogInquiry.open(access);
+  try {
+    return await inquiry.bounds(topic, partitionCount);
+  } finally {
+    await inquiry.close();
+  }
+}
+
 export class LogInquiry {
   readonly #consumer: Kafka.KafkaConsumer;
 
