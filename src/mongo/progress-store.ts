@@ -110,6 +110,12 @@ export interface ProgressCounts {
   readonly owner: string | null;
 }
 
+const progressId = (topic: string, partition: number) => `${topic}/${partition}`;
+
+/** Whose document it is. */
+export const partitionOf = ({ _id }: Pick<ProgressDocument, '_id'>, topic: string) =>
+  Number(_id.slice(`${topic}/`.length));
+
 export class ProgressStore {
   readonly #collection: Collection<ProgressDocument>;
   readonly #topic: string;
@@ -122,7 +128,7 @@ export class ProgressStore {
   }
 
   #id(partition: number): string {
-    return `${this.#topic}/${partition}`;
+    return progressId(this.#topic, partition);
   }
 
   /** Makes the document if there is none; another process may do so at the same time. */

@@ -10,7 +10,11 @@
  * are counted, no register is ever final.
  */
 import type { Db, Document } from 'mongodb';
-import { PROGRESS_COLLECTION, type ProgressDocument } from '../mongo/progress-store.ts';
+import {
+  PROGRESS_COLLECTION,
+  type ProgressDocument,
+  partitionOf,
+} from '../mongo/progress-store.ts';
 import {
   COMPACTED,
   type CompactedRegisters,
@@ -38,11 +42,11 @@ export async function planCompact(
   olderThanMs: number,
 ): Promise<CompactPlan> {
   const progress = await db.collection<ProgressDocument>(PROGRESS_COLLECTION).find({}).toArray();
-  const passed = progress.flatMap(({ _id, maior_evento }) =>
-    maior_evento === null
-      ? []
-      : [{ partition: Number(_id.slice(topic.length + 1)), ms: maior_evento.getTime() - delayMs }],
-  );
+  const passed = progress.flatMap((document) => {
+    const { maior_evento: newest } = document;
+    if (newest === null) return [];
+    return [{ partition: partitionOf(document, topic), ms: newest.getTime() - delayMs }];
+  });
   if (passed.length === 0)
     return { upToMs: Number.NEGATIVE_INFINITY, partitions: [], heldBy: null };
   const slowest = passed.reduce((a, b) => (b.ms < a.ms ? b : a));

@@ -8,7 +8,11 @@
 import type { Db } from 'mongodb';
 import type { TransactionalProducer } from '../kafka/transactions.ts';
 import { areOtherTopics } from '../lib/topic-id.ts';
-import { PROGRESS_COLLECTION, type ProgressDocument } from '../mongo/progress-store.ts';
+import {
+  PROGRESS_COLLECTION,
+  type ProgressDocument,
+  partitionOf,
+} from '../mongo/progress-store.ts';
 import { type PinnedSettings, readPinned, SETTINGS_COLLECTION } from '../mongo/settings-store.ts';
 import type { LogBounds } from '../verification/log-bounds.ts';
 import { resetKey } from './letter.ts';
@@ -60,7 +64,7 @@ export async function planReset(
 }
 
 function lossOf(document: ProgressDocument, topic: string, log: PresentLog | null): Loss | null {
-  const partition = Number(document._id.slice(topic.length + 1));
+  const partition = partitionOf(document, topic);
   const countedFrom = Number(document.inicio);
   const next = Number(document.proximo_offset);
   const isSameTopic = log !== null && !areOtherTopics(document.topico_id, log.topicId);
