@@ -11,9 +11,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { growthChart } from './parts/growth-chart.ts';
 import { type Growth, type GrowthRow, growthText, type MemoryRun } from './parts/growth-text.ts';
-import { runMeasured } from './parts/measured.ts';
 import { preload } from './parts/preload.ts';
 import { type Shape, USUAL_SHAPE } from './parts/preload-plan.ts';
+import { memoryKb } from './parts/proc.ts';
 import { thisMachine } from './parts/results.ts';
 import { engineRound, runRounds, type Servers, type System, withServers } from './parts/rounds.ts';
 
@@ -90,29 +90,22 @@ async function growth(servers: Servers): Promise<GrowthRow[]> {
 }
 
 /** Resident memory of the engine while it reads a log far longer than any of its buffers. */
-async function memory({ brokers, mongoUrl }: Servers): Promise<MemoryRun> {
+async function memory(servers: Servers): Promise<MemoryRun> {
   const topic = 'growth-memory';
-  const count = Number(values['memory-sales']);
-  await preload({ brokers, topic, sales: count, format: 'json', codec: 'lz4' }, say);
-  const main = new URL('../dist/main.js', import.meta.url).pathname;
-  const where = ['--brokers', brokers, '--mongo', mongoUrl, '--topic', topic];
+  const plan = { brokers: servers.brokers, topic, sales: Number(values['memory-sales']) };
+  await preload({ ...plan, format: 'json', codec: 'lz4' }, say);
   const residentMb: number[] = [];
   let timer: NodeJS.Timeout | undefined;
-  const sample = (pid: number) => {
-    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-    const kb = /^VmRSS:\s+(\d+) kB/m.exec(status)?.[1];
-    if (kb !== undefined) residentMb.push(Number(kb) / 1024);
+  const onStart = (pid: number) => {
+    timer = setInterval(() => {
+      const kb = memoryKb(pid, 'VmRSS');
+      if (kb !== undefined) residentMb.push(kb / 1024);
+    }, SAMPLE_MS);
   };
-  const measured = await runMeasured(
-    [main, 'engine', '--until-end', ...where, '--database', topic, '--http', 'off', '--json'],
-    process.env,
-    (pid) => {
-      timer = setInterval(() => sample(pid), SAMPLE_MS);
-    },
-  ).finally(() => clearInterval(timer));
-  const done = measured.lines.find(({ code }) => code === 'done') as { counted: number };
-  if (done.counted !== count) throw new Error(`${done.counted} of ${count} sales were counted`);
-  return { sales: count, wholeMs: measured.wholeMs, peakMb: measured.peakMb, residentMb };
+  const { measured } = await engineRound(servers, { ...plan, onStart }, 1).finally(() =>
+    clearInterval(timer),
+  );
+  return { sales: plan.sales, wholeMs: measured.wholeMs, peakMb: measured.peakMb, residentMb };
 }
 
 function publish(results: Growth): void {

@@ -1,7 +1,5 @@
 /** CPU time and memory of running processes over a span, from Linux's /proc. */
-import { readFileSync } from 'node:fs';
-
-const TICKS_PER_SECOND = 100;
+import { lookAt, memoryKb } from './proc.ts';
 
 export interface Used {
   /** null where there is no /proc. */
@@ -12,22 +10,13 @@ export interface Used {
 }
 
 function cpuS(pid: number): number | null {
-  try {
-    // The name, in parentheses, may hold anything.
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\)/s, '').split(' ');
-    return (Number(fields[12]) + Number(fields[13])) / TICKS_PER_SECOND;
-  } catch {
-    return null;
-  }
+  const look = lookAt(pid);
+  return look ? look.cpuMs / 1000 : null;
 }
 
 function peakMb(pid: number): number | null {
-  try {
-    const line = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-    return line ? Number(line[1]) / 1024 : null;
-  } catch {
-    return null;
-  }
+  const kb = memoryKb(pid, 'VmHWM');
+  return kb === undefined ? null : kb / 1024;
 }
 
 export class ProcessUsage {

@@ -111,12 +111,14 @@ export interface Source {
   readonly flags?: readonly string[];
   /** Engines that share the work; 1 if not given. */
   readonly processes?: number;
+  /** Told of each engine that is started. */
+  readonly onStart?: (pid: number) => void;
 }
 
 /** The engine as users run it, durable and committed, into a database and a group of its own. */
 export async function engineRound(
   servers: Servers,
-  { topic, sales, flags = [], processes = 1 }: Source,
+  { topic, sales, flags = [], processes = 1, onStart }: Source,
   round: number,
 ): Promise<Round> {
   const name = `${topic}-${round}`;
@@ -127,6 +129,7 @@ export async function engineRound(
       runMeasured(
         [script('../../dist/main.js'), 'engine', '--until-end', ...where, ...own, ...flags],
         process.env,
+        onStart,
       ),
     ),
   );

@@ -3,25 +3,10 @@
  * times, since a process takes its figures along when it ends. What a process did after the last
  * look, and one that lived between two looks, is not seen; so it tells a little too little.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
+import { lookAt, memoryKb, type ProcessLook } from './proc.ts';
 
 const LOOK_MS = 100;
-const MS_PER_TICK = 10;
-
-export interface ProcessLook {
-  readonly parent: number;
-  readonly cpuMs: number;
-}
-
-/** Of the text of /proc/PID/stat. */
-export function lookOf(stat: string): ProcessLook {
-  // The name, in parentheses, may hold anything.
-  const fields = stat.replace(/^.*\)\s/s, '').split(' ');
-  return {
-    parent: Number(fields[1]),
-    cpuMs: (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK,
-  };
-}
 
 /** The root and all below it. */
 export function treeOf(root: number, parents: ReadonlyMap<number, number>): number[] {
@@ -30,16 +15,7 @@ export function treeOf(root: number, parents: ReadonlyMap<number, number>): numb
   return [...parents.keys()].filter(isBelow);
 }
 
-function read<T>(path: string, as: (text: string) => T): T | undefined {
-  try {
-    return as(readFileSync(path, 'utf8'));
-  } catch {
-    return undefined; // it has ended
-  }
-}
-
 const sum = (values: Iterable<number>) => [...values].reduce((total, value) => total + value, 0);
-const peakKbOf = (status: string) => Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1] ?? 0);
 
 export class TreeUsage {
   readonly #root: number;
@@ -72,13 +48,13 @@ export class TreeUsage {
   #look(): void {
     const looks = new Map<number, ProcessLook>();
     for (const name of readdirSync('/proc')) {
-      const look = /^\d/.test(name) ? read(`/proc/${name}/stat`, lookOf) : undefined;
+      const look = /^\d/.test(name) ? lookAt(Number(name)) : undefined;
       if (look) looks.set(Number(name), look);
     }
     const parents = new Map([...looks].map(([pid, { parent }]) => [pid, parent]));
     for (const pid of treeOf(this.#root, parents)) {
       this.#cpuMs.set(pid, looks.get(pid)!.cpuMs);
-      const peakKb = read(`/proc/${pid}/status`, peakKbOf);
+      const peakKb = memoryKb(pid, 'VmHWM');
       // A process that ends has no memory any more.
       if (peakKb) this.#peakKb.set(pid, peakKb);
     }

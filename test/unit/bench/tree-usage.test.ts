@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { lookOf, TreeUsage, treeOf } from '../../../bench/parts/tree-usage.ts';
+import { lookOf } from '../../../bench/parts/proc.ts';
+import { TreeUsage, treeOf } from '../../../bench/parts/tree-usage.ts';
 
 /** Of a process whose name holds what would end it. */
 const STAT =
