@@ -5,6 +5,7 @@
  */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { onRequest } from './request-frames.ts';
 
 export const TOPIC_ID = '0123456789abcdef0123456789abcdef';
 /** How long a fetch that finds nothing is held, unless something is appended. */
@@ -233,15 +234,7 @@ export class FetchServer {
     this.#sockets.add(socket);
     socket.on('close', () => this.#sockets.delete(socket));
     socket.on('error', () => {});
-    let have: Buffer = Buffer.alloc(0);
-    socket.on('data', (chunk) => {
-      have = Buffer.concat([have, chunk]);
-      while (have.length >= 4 && have.length >= 4 + have.readInt32BE(0)) {
-        const end = 4 + have.readInt32BE(0);
-        this.#request(socket, have.subarray(4, end), connection);
-        have = have.subarray(end);
-      }
-    });
+    onRequest(socket, (frame) => this.#request(socket, frame, connection));
   }
 
   #request(socket: Socket, frame: Buffer, connection: number): void {

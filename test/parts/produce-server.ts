@@ -7,6 +7,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { apiVersionsResponse, unsignedVarint } from './fetch-server.ts';
+import { onRequest } from './request-frames.ts';
 
 export const PRODUCE_TOPIC = 'vendas';
 const REMEMBERED = 5;
@@ -111,15 +112,7 @@ export class ProduceServer {
     this.#sockets.add(socket);
     socket.on('close', () => this.#sockets.delete(socket));
     socket.on('error', () => {});
-    let have: Buffer = Buffer.alloc(0);
-    socket.on('data', (chunk) => {
-      have = Buffer.concat([have, chunk]);
-      while (!socket.destroyed && have.length >= 4 && have.length >= 4 + have.readInt32BE(0)) {
-        const end = 4 + have.readInt32BE(0);
-        this.#request(socket, have.subarray(4, end));
-        have = have.subarray(end);
-      }
-    });
+    onRequest(socket, (frame) => this.#request(socket, frame));
   }
 
   #request(socket: Socket, frame: Buffer): void {

@@ -6,6 +6,7 @@ import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { apiVersionsResponse, int16, int32, int64, unsignedVarint } from './fetch-server.ts';
+import { onRequest } from './request-frames.ts';
 
 export const HANDSHAKE = 17;
 export const AUTHENTICATE = 36;
@@ -77,15 +78,9 @@ export class SaslServer {
     socket.on('close', () => this.#sockets.delete(socket));
     socket.on('error', () => {});
     const session = new Session(this);
-    let have: Buffer = Buffer.alloc(0);
-    socket.on('data', (chunk) => {
-      have = Buffer.concat([have, chunk]);
-      while (have.length >= 4 && have.length >= 4 + have.readInt32BE(0)) {
-        const end = 4 + have.readInt32BE(0);
-        const answer = this.#answer(have.subarray(4, end), session, socket);
-        if (answer) socket.write(Buffer.concat([int32(answer.length), answer]));
-        have = have.subarray(end);
-      }
+    onRequest(socket, (frame) => {
+      const answer = this.#answer(frame, session, socket);
+      if (answer) socket.write(Buffer.concat([int32(answer.length), answer]));
     });
   }
 
