@@ -25,7 +25,7 @@ import { LivePage } from './live-page.ts';
 import { writePrivateFile } from './private-file.ts';
 import { runProduce } from './produce.ts';
 import { eventWriter, type Shell } from './shell.ts';
-import { openDatabase, openTopics } from './startup.ts';
+import { openDatabase, openTopics, rulesJudge } from './startup.ts';
 
 const VIEW_MS = 500;
 const JSON_VIEW_MS = 1000;
@@ -215,6 +215,7 @@ async function openEngine(
   const engine = new Engine({
     settings,
     mongo,
+    judgeRules: rulesJudge(settings, mongo),
     outside: kafkaAndThreads(settings),
     owner: 'demo',
     untilEnd: false,

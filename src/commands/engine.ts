@@ -6,7 +6,7 @@ import { kafkaAndThreads } from '../coordinator/outside.ts';
 import { EngineView } from './engine-view.ts';
 import { LivePage } from './live-page.ts';
 import { eventWriter, type Shell } from './shell.ts';
-import { openDatabase, openTopics } from './startup.ts';
+import { openDatabase, openTopics, rulesJudge } from './startup.ts';
 
 const STATUS_MS = 1000;
 /** In a pipe a status line is for logs, not for watching. */
@@ -34,6 +34,7 @@ export async function runEngine(
     const engine = new Engine({
       settings,
       mongo,
+      judgeRules: rulesJudge(settings, mongo),
       outside: kafkaAndThreads(settings),
       owner,
       untilEnd: options.untilEnd,

@@ -3,6 +3,7 @@
  * dead-letter topic. What is not up yet is waited for, visibly and for a while; what is wrong is
  * told at once.
  */
+import type { ClientSession } from 'mongodb';
 import type { Settings } from '../config/options.ts';
 import type { EngineEvent } from '../coordinator/engine-events.ts';
 import { kafkaAccess } from '../kafka/access.ts';
@@ -12,7 +13,7 @@ import { Backoff } from '../lib/backoff.ts';
 import { sleep, systemClock } from '../lib/clock.ts';
 import { EXIT, VendavalError } from '../lib/errors.ts';
 import { connectMongo, type MongoConnection, mongoError } from '../mongo/connection.ts';
-import { pinSettings, toPin } from '../mongo/settings-store.ts';
+import { judgePinned, pinSettings, toPin } from '../mongo/settings-store.ts';
 
 const WAIT_MS = 30_000;
 
@@ -73,6 +74,12 @@ export async function openDatabase(
     await mongo.close();
     throw mongoError(error, settings.mongo);
   }
+}
+
+/** For as long as the engine runs: a reset while it slept may have been followed by other rules. */
+export function rulesJudge(settings: Settings, { db }: MongoConnection) {
+  const pinned = toPin(settings);
+  return (session: ClientSession) => judgePinned(db, pinned, session);
 }
 
 /** The topic must exist; its dead-letter topic is made beside it when it does not. */

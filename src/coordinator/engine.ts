@@ -3,6 +3,7 @@
  * that exactness rests on (docs/ARCHITECTURE.md): freeze, drain, dead letters, totals, progress,
  * close windows, commit. One checkpoint at a time.
  */
+import type { ClientSession } from 'mongodb';
 import type { Settings } from '../config/options.ts';
 import { endsBefore, endsWithin, sleep, systemClock } from '../lib/clock.ts';
 import type { CommitPermit } from '../lib/commit-permit.ts';
@@ -54,6 +55,8 @@ const isFarBehind = (live: Float64Array) =>
 export interface EngineOptions {
   readonly settings: Settings;
   readonly mongo: MongoConnection;
+  /** Throws where the database pins other rules by now than this engine was started with. */
+  readonly judgeRules: (session: ClientSession) => Promise<void>;
   readonly outside: Outside;
   /** A name for this process in the progress documents. */
   readonly owner: string;
@@ -390,8 +393,8 @@ export class Engine {
   }
 
   get #sources(): RecoverySources {
-    const { client } = this.#options.mongo;
-    return { client, progress: this.#progress, totals: this.#totals };
+    const { mongo, judgeRules } = this.#options;
+    return { client: mongo.client, progress: this.#progress, totals: this.#totals, judgeRules };
   }
 
   /** Takes the frozen deltas, longest waiting first, as far as their dead letters fit in memory. */

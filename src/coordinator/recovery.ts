@@ -20,6 +20,8 @@ export interface RecoverySources {
   readonly client: MongoClient;
   readonly progress: ProgressStore;
   readonly totals: TotalsStore;
+  /** Throws where the database pins other rules by now than this process counts by. */
+  judgeRules(session: ClientSession): Promise<void>;
 }
 
 /**
@@ -46,6 +48,8 @@ export function recoverPartition(
       progress = await sources.progress.read(partition, session);
     }
     if (!progress) throw new Error(`the progress document of partition ${partition} vanished`);
+    // Here and not before: a count whose progress this is has pinned its rules before it made any.
+    await sources.judgeRules(session);
     await judgeProgress(progress, topicId, () => totals.isEmpty(session));
     failPoint('in-recovery');
     const watermarkMs = pureWatermarkMs(progress.maxEventMs, watermarkDelayMs);

@@ -3,7 +3,7 @@
  * engine whose settings differ would judge replays otherwise than the totals were made, so it is
  * refused. Insert only; never changed.
  */
-import type { Db } from 'mongodb';
+import type { ClientSession, Db } from 'mongodb';
 import type { LatePolicy, OptionKey, Settings } from '../config/options.ts';
 import { EXIT, NEW_DATABASE, VendavalError } from '../lib/errors.ts';
 import { RULES_VERSION, RULES_VERSION_LATE_COUNTED } from '../sale/rules.ts';
@@ -82,11 +82,9 @@ export async function pinSettings(db: Db, settings: PinnedSettings): Promise<voi
   const stored = await readPinned(db);
   const differing = differingFields(stored, settings);
   if (differing.length === 0) return;
-  const list = differing
-    .map((key) => `${FLAG_OF[key]} is ${settings[key]}, pinned is ${stored?.[key]}`)
-    .join('; ');
   throw new VendavalError(
-    `the totals in "${db.databaseName}" were made with other settings: ${list}`,
+    `the totals in "${db.databaseName}" were made with other settings: ` +
+      listOf(differing, settings, stored),
     {
       code: 'E_SETTINGS_CHANGED',
       exitCode: EXIT.dataLossGuard,
@@ -97,9 +95,48 @@ export async function pinSettings(db: Db, settings: PinnedSettings): Promise<voi
   );
 }
 
+/**
+ * Throws when others are pinned by now, or none: a reset has removed what this process pinned or
+ * found at its start.
+ *
+ * @param session one that has read progress: a count pins its settings before it makes any, so what
+ *   is read here is no older
+ */
+export async function judgePinned(
+  db: Db,
+  settings: PinnedSettings,
+  session: ClientSession,
+): Promise<void> {
+  const stored = await readPinned(db, session);
+  const differing = differingFields(stored, settings);
+  if (differing.length === 0) return;
+  const found = stored
+    ? `is counted by other settings since this engine started: ${listOf(differing, settings, stored)}`
+    : 'no longer pins the settings that this engine started with';
+  throw new VendavalError(`the database "${db.databaseName}" ${found}`, {
+    code: 'E_SETTINGS_CHANGED',
+    exitCode: EXIT.dataLossGuard,
+    hint:
+      'It was reset while this engine slept or was cut off. Start the engine again, with the ' +
+      `settings that are pinned now, or for another database: ${NEW_DATABASE}.`,
+  });
+}
+
+function listOf(
+  differing: readonly (keyof PinnedSettings)[],
+  settings: PinnedSettings,
+  stored: PinnedSettings | null,
+): string {
+  return differing
+    .map((key) => `${FLAG_OF[key]} is ${settings[key]}, pinned is ${stored?.[key]}`)
+    .join('; ');
+}
+
 /** null before an engine has pinned any. */
-export async function readPinned(db: Db): Promise<PinnedSettings | null> {
-  const stored = await db.collection<SettingsDocument>(SETTINGS_COLLECTION).findOne({ _id: ID });
+export async function readPinned(db: Db, session?: ClientSession): Promise<PinnedSettings | null> {
+  const stored = await db
+    .collection<SettingsDocument>(SETTINGS_COLLECTION)
+    .findOne({ _id: ID }, session ? { session } : {});
   // Before there was a choice, late sales were rejected, and nothing was said of it.
   return stored && { ...stored, atrasadas: stored.atrasadas ?? 'reject' };
 }

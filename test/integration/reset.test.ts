@@ -91,6 +91,37 @@ test('it is refused while an engine is at work, whatever its group is called', a
   expect((await runCommand(t, scene, ['reset', '--yes'])).code).toBe(0);
 });
 
+test('an engine that slept through it takes no part in a count by other rules', async (t) => {
+  const scene = await Scene.make(t, {
+    rules: { maxCategories: WORKLOAD_CATEGORIES_MAX },
+    partitions: 1,
+  });
+  await scene.produce(makeSales({ seed: 8, count: 3000 }).map((s) => ({ ...s, partition: 0 })));
+  const engines = [scene.engine(), scene.engine()];
+  const [first, second] = engines;
+  await first.until(() => engines.some((one) => one.has('lease-started')), 'one has the partition');
+  const owner = first.has('lease-started') ? first : second;
+  const idle = owner === first ? second : first;
+  await scene.untilDrained(owner);
+  // What it sees of the reset is nothing, and no signal reaches it.
+  idle.signal('SIGSTOP');
+  owner.signal('SIGTERM');
+  await owner.endsWell();
+  const isAlone = async () =>
+    (await runCommand(t, scene, ['reset'])).of('reset')[0].engineAlive === null;
+  await expect.poll(isAlone, { timeout: 60_000, interval: 500 }).toBe(true);
+  expect((await runCommand(t, scene, ['reset', '--yes'])).code).toBe(0);
+  const rules = { window: '5m', 'watermark-delay': '10m' };
+  await scene.drain(rules);
+
+  idle.signal('SIGCONT');
+  expect(await idle.end()).toEqual({ code: 3, signal: null });
+  expect(idle.stderr).toContain('E_SETTINGS_CHANGED');
+  expect(idle.stderr).toMatch(/--window \(ms\) is 60000, pinned is 300000; --watermark-delay/);
+  const verdict = await runVerify(t, scene);
+  expect(verdict.differences).toEqual([]);
+});
+
 test('it is refused where the log no longer holds what was counted, unless that is accepted', async (t) => {
   const scene = await counted(t);
   await deleteRecordsBefore(scene.brokers, scene.topic, { partition: 1, offset: 100 });

@@ -76,6 +76,8 @@ export class SimProcess {
       this.#engine = new Engine({
         settings: this.#settings(),
         mongo,
+        // Nobody resets this database.
+        judgeRules: async () => {},
         outside: this.#outside(main),
         owner: `${this.name}/${this.lives}`,
         untilEnd: false,
