@@ -3,17 +3,16 @@
 import type { Db } from 'mongodb';
 import type { ResolvedSettings } from '../config/settings.ts';
 import { VendavalError } from '../lib/errors.ts';
-import { formatCount, formatDurationMs } from '../lib/units.ts';
 import { differingFields, type PinnedSettings, readPinned } from '../mongo/settings-store.ts';
 import {
   type CompactPlan,
   candidates,
   compactAll,
   compactionOf,
+  countOld,
   planCompact,
 } from '../upkeep/compact.ts';
-import { outColour as pc } from './colour.ts';
-import { jsonLine } from './json-line.ts';
+import { type CompactCounts, showDone, showProgress, showStopped } from './compact-view.ts';
 import { type PinnedDatabase, requirePinned, withPinned } from './pinned.ts';
 import type { Shell } from './shell.ts';
 
@@ -31,14 +30,6 @@ export function runCompact(
   return withPinned(resolved, (database) => run(database, options, shell));
 }
 
-interface Counts {
-  looked: number;
-  documents: number;
-  registers: number;
-  /** Changed by an engine between being read and being written. */
-  missed: number;
-}
-
 async function run(
   database: PinnedDatabase,
   { olderThan, yes }: CompactOptions,
@@ -50,12 +41,16 @@ async function run(
   const pinned = requirePinned(database);
   if (pinned.atrasadas === 'count') throw neverFinal(settings.database);
   const plan = await planCompact(db, topic, Number(pinned.atraso_ms), olderThan);
-  const counts: Counts = { looked: 0, documents: 0, registers: 0, missed: 0 };
+  const of = await countOld(db, collection, plan);
+  const counts: CompactCounts = { looked: 0, documents: 0, registers: 0, missed: 0 };
   for await (const piece of candidates(db, collection, plan)) {
-    if (shell.signal.aborted) break;
-    counts.looked += piece.length;
+    if (shell.signal.aborted) {
+      showStopped(counts, of, shell);
+      break;
+    }
+    counts.looked += piece.looked;
     let wanted = 0;
-    for (const { partes } of piece) {
+    for (const { partes } of piece.candidates) {
       const compaction = compactionOf(partes, plan.partitions);
       if (!compaction) continue;
       wanted++;
@@ -63,13 +58,13 @@ async function run(
     }
     if (yes) {
       await judgeAgain(db, pinned, olderThan, plan);
-      const written = await compactAll(db, collection, piece, plan.partitions);
+      const written = await compactAll(db, collection, piece.candidates, plan.partitions);
       counts.missed += wanted - written;
     }
     counts.documents += wanted;
-    showProgress(counts, shell);
+    showProgress(counts, of, shell);
   }
-  showDone(plan, counts, { yes, olderThan }, database, shell);
+  showDone(plan, counts, { yes, olderThan, collection }, shell);
 }
 
 /**
@@ -94,44 +89,6 @@ export async function judgeAgain(
 function holds(now: CompactPlan, plan: CompactPlan): boolean {
   const isFar = now.upToMs >= plan.upToMs;
   return isFar && plan.partitions.every((partition) => now.partitions.includes(partition));
-}
-
-function showProgress({ looked }: Counts, shell: Shell): void {
-  if (shell.json) jsonLine(shell, 'progress', { documents: looked });
-  else shell.err.write(`${formatCount(looked)} documents looked at\n`);
-}
-
-function showDone(
-  { upToMs, partitions, heldBy }: CompactPlan,
-  { documents, registers, missed }: Counts,
-  { yes, olderThan }: CompactOptions,
-  { settings }: PinnedDatabase,
-  shell: Shell,
-): void {
-  const upTo = Number.isFinite(upToMs) ? new Date(upToMs).toISOString() : null;
-  if (shell.json) {
-    const counts = { documents, registers, missed };
-    jsonLine(shell, 'compact', { dryRun: !yes, ...counts, upTo, partitions, heldBy });
-    return;
-  }
-  const { out } = shell;
-  if (upTo === null) {
-    out.write('Nothing to compact: no partition has counted a sale.\n');
-    return;
-  }
-  out.write(
-    `${yes ? pc.green('Compacted') : pc.bold('Would compact')} ${formatCount(documents)} documents of ` +
-      `${settings.collection}: ${formatCount(registers)} registers become ${formatCount(documents)} sums\n` +
-      `  windows that end up to ${upTo}, ${formatDurationMs(olderThan)} behind the watermark of ` +
-      `partition ${heldBy}, the slowest\n  registers of partitions ${partitions.join(', ')}\n`,
-  );
-  if (missed > 0) {
-    out.write(
-      `${formatCount(missed)} of them an engine has changed meanwhile: run it again for these\n`,
-    );
-  }
-  if (!yes)
-    out.write(`Nothing was changed. ${pc.bold('--yes')} does it; engines may go on meanwhile.\n`);
 }
 
 function neverFinal(database: string): VendavalError {

@@ -59,16 +59,34 @@ export interface Candidate {
   readonly partes: Parts;
 }
 
-/** Documents that have more than one register, in pieces, in the order of their windows. */
+/** How many documents `candidates` looks at; engines may close a few more meanwhile. */
+export async function countOld(
+  db: Db,
+  collection: string,
+  { upToMs }: CompactPlan,
+): Promise<number> {
+  if (upToMs === Number.NEGATIVE_INFINITY) return 0;
+  return db.collection(collection).countDocuments(closedUpTo(upToMs));
+}
+
+const closedUpTo = (upToMs: number) => ({ fechada: true, janela_fim: { $lte: new Date(upToMs) } });
+
+export interface Piece {
+  readonly looked: number;
+  /** Of those, the ones that have more than one register. */
+  readonly candidates: readonly Candidate[];
+}
+
+/** Documents of the plan's windows, in the order of these. */
 export async function* candidates(
   db: Db,
   collection: string,
   { upToMs }: CompactPlan,
-): AsyncGenerator<Candidate[]> {
+): AsyncGenerator<Piece> {
   if (upToMs === Number.NEGATIVE_INFINITY) return;
   for (let after = ''; ; ) {
     const stages: Document[] = [
-      { $match: { _id: { $gt: after }, fechada: true, janela_fim: { $lte: new Date(upToMs) } } },
+      { $match: { _id: { $gt: after }, ...closedUpTo(upToMs) } },
       { $sort: { _id: 1 } },
       { $limit: BATCH },
       { $project: { partes: 1 } },
@@ -77,7 +95,8 @@ export async function* candidates(
     const last = found.at(-1);
     if (!last) return;
     after = last._id;
-    yield found.filter(({ partes }) => Object.keys(partes).length > 1);
+    const several = found.filter(({ partes }) => Object.keys(partes).length > 1);
+    yield { looked: found.length, candidates: several };
   }
 }
 

@@ -1,4 +1,7 @@
 import { expect, type TestContext, test } from 'vitest';
+import { runCompact } from '../../src/commands/compact.ts';
+import type { Shell } from '../../src/commands/shell.ts';
+import { resolveSettings } from '../../src/config/settings.ts';
 import { type Register, TotalsStore } from '../../src/mongo/totals-store.ts';
 import { runCommand } from '../parts/commands.ts';
 import { endlessSales, makeSales, plainSale, WORKLOAD_CATEGORIES_MAX } from '../parts/sales.ts';
@@ -121,6 +124,49 @@ test('it may run beside an engine, and a count from the beginning adds nothing t
   await scene.db.collection('progresso_particoes').deleteMany({});
   await scene.drain();
   expect(await said()).toEqual(before);
+});
+
+test('one that is stopped says how far it came, and the next one does the rest', async (t) => {
+  const scene = await Scene.make(t, { rules });
+  await scene.produce(makeSales({ seed: 22, count: 300 }));
+  await scene.drain();
+  // More old windows than are taken at a time.
+  const register = { n: 1n, centavos: 100n, menor: 100n, maior: 100n, ate: 1n };
+  const old = Array.from({ length: 1200 }, (_, i) => {
+    const start = new Date(Date.UTC(2020, 0, 1) + i * 60_000);
+    const end = new Date(start.getTime() + 60_000);
+    const times = { janela_inicio: start, janela_fim: end, fechada: true };
+    // Every third one has nothing to be put together.
+    const partes = i % 3 === 0 ? { 0: register } : { 0: register, 1: register };
+    return { _id: `${start.toISOString()}|Casa`, categoria: 'Casa', ...times, partes };
+  });
+  await totalsOf(scene).insertMany(old);
+  const lines: Record<string, unknown>[] = [];
+  const stop = new AbortController();
+  const write = (text: string) => {
+    lines.push(JSON.parse(text));
+    // As Ctrl+C, after the first piece.
+    if (lines.length === 1) stop.abort();
+  };
+  const { db, mongoUrl } = scene;
+  const flags = { mongo: mongoUrl, database: db.databaseName };
+  const shell = { out: { write }, err: { write }, json: true, signal: stop.signal };
+  const options = { olderThan: 0, yes: true };
+  await runCompact(resolveSettings({ flags, env: {} }), options, shell as unknown as Shell);
+  const [progress, stopped, done] = lines;
+  const { of } = progress;
+  expect(of).toBeGreaterThan(1200);
+  expect(progress).toMatchObject({ code: 'progress', documents: 500 });
+  expect(stopped).toMatchObject({ code: 'stopped', documents: 500, of });
+  expect(done).toMatchObject({ code: 'compact', dryRun: false, documents: 333 });
+  expect(await totalsOf(scene).countDocuments(COMPACTED)).toBe(333);
+
+  const rest = await runCommand(t, scene, ['compact', '--older-than', '0s', '--yes']);
+  expect(rest.code).toBe(0);
+  expect(rest.of('stopped')).toEqual([]);
+  expect(rest.of('progress').at(-1)).toMatchObject({ documents: of, of });
+  const isLeft = { _id: { $lt: '2021' }, 'partes.1': { $exists: true } };
+  expect(await totalsOf(scene).countDocuments(isLeft)).toBe(0);
 });
 
 test('it is refused where late sales are counted', async (t) => {
