@@ -2,7 +2,7 @@
 
 import type { Db } from 'mongodb';
 import type { ResolvedSettings } from '../config/settings.ts';
-import { VendavalError } from '../lib/errors.ts';
+import { NEW_DATABASE, VendavalError } from '../lib/errors.ts';
 import { differingFields, type PinnedSettings, readPinned } from '../mongo/settings-store.ts';
 import {
   type CompactPlan,
@@ -98,7 +98,7 @@ function neverFinal(database: string): VendavalError {
       code: 'E_COMPACT_LATE',
       hint:
         'Their registers are what a late sale is added to. To free the space, copy old windows ' +
-        'elsewhere and count into a new --database from where they end.',
+        `elsewhere and count from where they end into another database: ${NEW_DATABASE}.`,
     },
   );
 }

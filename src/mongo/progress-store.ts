@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AnyBulkWriteOperation, ClientSession, Collection, Db } from 'mongodb';
 import { CommitPermit } from '../lib/commit-permit.ts';
-import { EXIT, VendavalError } from '../lib/errors.ts';
+import { EXIT, NEW_DATABASE, VendavalError } from '../lib/errors.ts';
 import { failPoint } from '../lib/fail-point.ts';
 import { NO_TOPIC_ID } from '../lib/topic-id.ts';
 import { REASON, REASONS } from '../sale/reasons.ts';
@@ -433,7 +433,7 @@ export function skipConflict(message: string): VendavalError {
     exitCode: EXIT.dataLossGuard,
     hint:
       "The replicas of that partition differ: repair the broken one's disk. Totals of that " +
-      'time may hold those sales or not: count anew into another --database <new name>.',
+      `time may hold those sales or not: count anew into another database: ${NEW_DATABASE}.`,
   });
 }
 

@@ -2,6 +2,7 @@ import { expect, type TestContext, test } from 'vitest';
 import { runCompact } from '../../src/commands/compact.ts';
 import type { Shell } from '../../src/commands/shell.ts';
 import { resolveSettings } from '../../src/config/settings.ts';
+import { NEW_DATABASE } from '../../src/lib/errors.ts';
 import { type Register, TotalsStore } from '../../src/mongo/totals-store.ts';
 import { runCommand } from '../parts/commands.ts';
 import { endlessSales, makeSales, plainSale, WORKLOAD_CATEGORIES_MAX } from '../parts/sales.ts';
@@ -175,4 +176,5 @@ test('it is refused where late sales are counted', async (t) => {
   const { code, stderr } = await runCommand(t, scene, ['compact', '--yes']);
   expect(code).toBe(1);
   expect(stderr).toContain('E_COMPACT_LATE');
+  expect(stderr).toContain(NEW_DATABASE);
 });

@@ -113,7 +113,7 @@ describe.concurrent('the engine refuses', () => {
       },
     );
     await scene.produce([{ value: plainSale(TIME_MS), timestamp: TIME_MS, partition: 0 }]);
-    await expectRefusal(engine, 3, 'E_SKIP_CONFLICT', /hint:.*replicas.*--database/);
+    await expectRefusal(engine, 3, 'E_SKIP_CONFLICT', /hint:.*replicas.*--database.*--group/);
     expect(engine.stderr).toContain('offsets 3 to 5');
   });
 
