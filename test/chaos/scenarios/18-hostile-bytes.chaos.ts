@@ -3,13 +3,12 @@
  * of their own with little memory; and hostile values, deep JSON and bombs through a real broker
  * to an engine with little memory.
  */
-import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { CompressionTypes } from 'kafkajs';
 import { expect } from 'vitest';
 import { ROOT } from '../../../scripts/build.ts';
+import { runProgram } from '../../parts/child-program.ts';
 import { sums } from '../../parts/oracle.ts';
 import { plainSale } from '../../parts/sales.ts';
 import type { Scene } from '../../parts/scene.ts';
@@ -18,7 +17,6 @@ import { saleBytes } from '../../property/sale-generators.ts';
 import { MemorySampler } from '../memory-sampler.ts';
 import { type Chaos, scenario } from '../scenario.ts';
 
-const run = promisify(execFile);
 const PROCESSES = 2;
 const HEAP_MB = 256;
 const PEAK_MB_MAX = 768;
@@ -34,12 +32,11 @@ interface FuzzReport {
 }
 
 /** As `npm run fuzz` does. One that is wrong ends it with an error, which names its seed. */
-async function fuzz(cases: number, seed: number): Promise<FuzzReport> {
+async function fuzz(chaos: Chaos, cases: number, seed: number): Promise<FuzzReport> {
   const program = join(ROOT, 'scripts/fuzz.ts');
   const args = [program, '--cases', String(cases), '--seed', String(seed)];
   const node = [`--max-old-space-size=${HEAP_MB}`, '--import', 'tsx'];
-  const { stdout } = await run(process.execPath, [...node, ...args], { cwd: ROOT });
-  return JSON.parse(stdout);
+  return JSON.parse(await runProgram(chaos, [...node, ...args]));
 }
 
 scenario(
@@ -52,7 +49,7 @@ scenario(
     const each = chaos.times(500_000, 1000);
     const first = chaos.random.between(1, 1_000_000_000);
     const seeds = Array.from({ length: PROCESSES }, (_, i) => first + i * each);
-    const reports = await Promise.all(seeds.map((seed) => fuzz(each, seed)));
+    const reports = await Promise.all(seeds.map((seed) => fuzz(chaos, each, seed)));
     const sum = (of: (report: FuzzReport) => number) =>
       reports.reduce((total, report) => total + of(report), 0);
     const survived = (report: FuzzReport) =>
