@@ -2,12 +2,11 @@
 import type { Settings } from '../config/options.ts';
 import type { KafkaAccess } from '../kafka/access.ts';
 import { BrokerQuestion } from '../kafka/broker-question.ts';
+import { coordinatorOf } from '../kafka/group-members.ts';
 import {
   decodeDescribeGroup,
-  decodeFindCoordinator,
   decodeOffsetFetch,
   encodeDescribeGroup,
-  encodeFindCoordinator,
   encodeOffsetFetch,
   type GroupInfo,
 } from '../kafka/protocol/cluster.ts';
@@ -23,15 +22,12 @@ export async function lookAtGroup(
   cluster: Cluster,
   ends: readonly LogEnds[],
 ): Promise<Looked<never>> {
-  const coordinator = await coordinatorOf(group, cluster);
-  if (coordinator.error === KAFKA_ERROR.coordinatorNotAvailable) return noneYet(group);
-  if (coordinator.error !== KAFKA_ERROR.none)
-    return refused(group, coordinator.error, cluster.access);
-  const question = await BrokerQuestion.open(
-    coordinator,
-    cluster.access.security,
-    cluster.timeouts,
-  );
+  const { access, toldBy, timeouts } = cluster;
+  const coordinator = await coordinatorOf(access, toldBy, group, timeouts);
+  const isNone = coordinator?.error === KAFKA_ERROR.coordinatorNotAvailable;
+  if (!coordinator || isNone) return noneYet(group);
+  if (coordinator.error !== KAFKA_ERROR.none) return refused(group, coordinator.error, access);
+  const question = await BrokerQuestion.open(coordinator, access.security, timeouts);
   let info: GroupInfo;
   let committed: ReturnType<typeof decodeOffsetFetch>;
   try {
@@ -43,19 +39,9 @@ export async function lookAtGroup(
     question.close();
   }
   const error = info.error || committed.error;
-  if (error !== KAFKA_ERROR.none) return refused(group, error, cluster.access);
+  if (error !== KAFKA_ERROR.none) return refused(group, error, access);
   if (info.state === 'Dead' && committed.offsets.size === 0) return noneYet(group);
   return describe(group, info, committed.offsets, ends);
-}
-
-async function coordinatorOf(group: string, { access, toldBy, timeouts }: Cluster) {
-  const question = await BrokerQuestion.open(toldBy, access.security, timeouts);
-  try {
-    const answer = await question.ask((id) => encodeFindCoordinator(id, group));
-    return decodeFindCoordinator(answer.bytes, answer.size);
-  } finally {
-    question.close();
-  }
 }
 
 function noneYet(group: string): Looked<never> {

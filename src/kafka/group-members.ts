@@ -2,7 +2,7 @@
 import { VendavalError } from '../lib/errors.ts';
 import type { KafkaAccess } from './access.ts';
 import { type Answer, BrokerQuestion } from './broker-question.ts';
-import { DEFAULT_TIMEOUTS } from './broker-socket.ts';
+import { DEFAULT_TIMEOUTS, type Place, type SocketTimeouts } from './broker-socket.ts';
 import { topicMetadata } from './metadata.ts';
 import {
   API_DESCRIBE_GROUPS,
@@ -22,31 +22,43 @@ export async function groupMembers(
 ): Promise<readonly GroupMemberInfo[]> {
   // Any broker knows the coordinator; those that metadata names are known to be there.
   const [place] = (await topicMetadata(access, topic)).brokers.values();
-  const found = await asking(access, place, (question) =>
-    question.ask((id) => encodeFindCoordinator(id, group)),
-  );
-  const coordinator = found && decodeFindCoordinator(found.bytes, found.size);
+  const coordinator = await coordinatorOf(access, place, group, DEFAULT_TIMEOUTS);
   // Before the first group of a cluster there is nobody to ask.
   if (!coordinator || coordinator.error === KAFKA_ERROR.coordinatorNotAvailable) return [];
   if (coordinator.error !== KAFKA_ERROR.none) throw refused(group, coordinator.error);
-  const described = await asking(access, coordinator, (question) =>
-    question.ask((id) => encodeDescribeGroup(id, group)),
-  );
+  const encode = (id: number) => encodeDescribeGroup(id, group);
+  const described = await answerTo(encode, access, coordinator, DEFAULT_TIMEOUTS);
   if (!described) return [];
   const { error, members } = decodeDescribeGroup(described.bytes, described.size);
   if (error !== KAFKA_ERROR.none) throw refused(group, error);
   return members;
 }
 
-/** @returns null from a broker that takes no question about groups, as that of the demo */
-async function asking(
+/**
+ * Which broker keeps the group, or an error of the one that was asked.
+ *
+ * @returns null from a broker that takes no question about groups, as that of the demo
+ */
+export async function coordinatorOf(
+  access: KafkaAccess,
+  place: Place,
+  group: string,
+  timeouts: SocketTimeouts,
+): Promise<ReturnType<typeof decodeFindCoordinator> | null> {
+  const encode = (id: number) => encodeFindCoordinator(id, group);
+  const found = await answerTo(encode, access, place, timeouts);
+  return found && decodeFindCoordinator(found.bytes, found.size);
+}
+
+async function answerTo(
+  encode: (id: number) => Buffer,
   { security }: KafkaAccess,
-  place: { readonly host: string; readonly port: number },
-  ask: (question: BrokerQuestion) => Promise<Answer>,
+  place: Place,
+  timeouts: SocketTimeouts,
 ): Promise<Answer | null> {
-  const question = await BrokerQuestion.open(place, security, DEFAULT_TIMEOUTS);
+  const question = await BrokerQuestion.open(place, security, timeouts);
   try {
-    return question.ranges.has(API_DESCRIBE_GROUPS) ? await ask(question) : null;
+    return question.ranges.has(API_DESCRIBE_GROUPS) ? await question.ask(encode) : null;
   } finally {
     question.close();
   }
