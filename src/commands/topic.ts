@@ -6,6 +6,7 @@ import { existingTopic, requireTopic, topicMetadata } from '../kafka/metadata.ts
 import type { TopicMetadata } from '../kafka/protocol/requests.ts';
 import { createTopic, DEAD_LETTER_TOPIC_CONFIG } from '../kafka/topic-admin.ts';
 import { sleep } from '../lib/clock.ts';
+import { hostPort } from '../lib/host-port.ts';
 import { outColour as pc, TABLE_STYLE } from './colour.ts';
 import type { Shell } from './shell.ts';
 
@@ -82,5 +83,5 @@ export async function runTopicDescribe(settings: Settings, shell: Shell): Promis
 
 function address(metadata: TopicMetadata, leaderId: number): string {
   const broker = metadata.brokers.get(leaderId);
-  return broker ? `${broker.host}:${broker.port}` : '-';
+  return broker ? hostPort(broker) : '-';
 }

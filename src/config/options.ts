@@ -2,6 +2,7 @@
  * The one table of options: flag, variable, default, unit and text. The command line, the help,
  * `config print` and the reference are all made from it, so none of them can disagree.
  */
+import { hostPort } from '../lib/host-port.ts';
 import { formatDurationMs, parseDurationMs } from '../lib/units.ts';
 
 export interface OptionSpec<T> {
@@ -385,7 +386,7 @@ export const OPTIONS = {
     defaultText: '127.0.0.1:4040',
     text: 'address of the live page, the API and the metrics, or off',
     parse: httpAddress,
-    format: (value) => (value === null ? 'off' : `${value.host}:${value.port}`),
+    format: (value) => (value === null ? 'off' : hostPort(value)),
   }),
   httpHosts: option<readonly string[]>({
     flag: '--http-hosts',

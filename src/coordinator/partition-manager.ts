@@ -6,6 +6,7 @@
 import { Backoff } from '../lib/backoff.ts';
 import { sleep, systemClock } from '../lib/clock.ts';
 import { messageOf, VendavalError } from '../lib/errors.ts';
+import { hostPort } from '../lib/host-port.ts';
 import { type Progress, type Skip, skipConflict } from '../mongo/progress-store.ts';
 import type { TotalsKey } from '../mongo/totals-store.ts';
 import { LIVE, type TableLimits } from '../state/layout.ts';
@@ -311,7 +312,7 @@ export class PartitionManager {
         const place = context.replicaOf(partition, brokerId);
         owned?.lease.setReplica(brokerId, place);
         if (!place) return;
-        const where = `broker ${brokerId} at ${place.host}:${place.port}`;
+        const where = `broker ${brokerId} at ${hostPort(place)}`;
         context.info(
           'replica',
           `partition ${partition} is read from ${where}, its nearest replica`,

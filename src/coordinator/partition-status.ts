@@ -1,4 +1,5 @@
 /** Partitions as the outside sees them, read from shared memory; for display only. */
+import { hostPort } from '../lib/host-port.ts';
 import { REASONS, type ReasonName } from '../sale/reasons.ts';
 import { LEASE_STATE, LIVE } from '../state/layout.ts';
 import type { LeaderAddress } from '../workers/lease-protocol.ts';
@@ -19,10 +20,7 @@ export function partitionStatus(
   recovering: readonly number[],
   leaderOf: (partition: number) => LeaderAddress,
 ): PartitionStatus[] {
-  const leader = (partition: number) => {
-    const { host, port } = leaderOf(partition);
-    return `${host}:${port}`;
-  };
+  const leader = (partition: number) => hostPort(leaderOf(partition));
   const statuses = [
     ...owned.map((one) => ofOwned(one, leader(one.partition))),
     ...recovering.map((partition) => ofRecovering(partition, leader(partition))),

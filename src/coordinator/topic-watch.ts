@@ -9,6 +9,7 @@ import { existingTopic } from '../kafka/metadata.ts';
 import type { TopicMetadata } from '../kafka/protocol/requests.ts';
 import { sleep, systemClock } from '../lib/clock.ts';
 import { EXIT, NEW_DATABASE, VendavalError } from '../lib/errors.ts';
+import { hostPort } from '../lib/host-port.ts';
 import { areOtherTopics, NO_TOPIC_ID } from '../lib/topic-id.ts';
 import type { BrokerPlace, LeaderAddress } from '../workers/lease-protocol.ts';
 import type { ClusterStatus } from './engine-events.ts';
@@ -125,9 +126,7 @@ export class TopicWatch {
 
   /** Those to start from, and then all that the cluster has named: the first ones may be gone. */
   #askable(): KafkaAccess {
-    const named = [...this.#metadata.brokers.values()].map(({ host, port }) =>
-      host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
-    );
+    const named = [...this.#metadata.brokers.values()].map(hostPort);
     const brokers = [...new Set([...this.#access.brokers.split(','), ...named])].join(',');
     return { ...this.#access, brokers };
   }

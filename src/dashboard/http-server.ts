@@ -7,6 +7,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import type { HttpAddress } from '../config/options.ts';
 import { codeOf, messageOf, VendavalError } from '../lib/errors.ts';
+import { hostPort } from '../lib/host-port.ts';
 import { errorAnswer, HttpError, type HttpFailure } from './http-failure.ts';
 import { judgeRequest } from './request-guard.ts';
 
@@ -62,9 +63,8 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   server.maxConnections = CONNECTIONS_MAX;
   await listen(server, address);
   const { port } = server.address() as AddressInfo;
-  const host = address.host.includes(':') ? `[${address.host}]` : address.host;
   return {
-    url: `http://${host}:${port}`,
+    url: `http://${hostPort({ host: address.host, port })}`,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -73,13 +73,13 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   };
 }
 
-function listen(server: Server, { host, port }: HttpAddress): Promise<void> {
+function listen(server: Server, address: HttpAddress): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error) => {
       const isTaken = codeOf(error) === 'EADDRINUSE';
       reject(
         new VendavalError(
-          `no page on ${host}:${port}: ${isTaken ? 'the address is taken' : messageOf(error)}`,
+          `no page on ${hostPort(address)}: ${isTaken ? 'the address is taken' : messageOf(error)}`,
           {
             code: 'E_HTTP_ADDRESS',
             cause: error,
@@ -88,7 +88,7 @@ function listen(server: Server, { host, port }: HttpAddress): Promise<void> {
         ),
       );
     });
-    server.listen(port, host, resolve);
+    server.listen(address.port, address.host, resolve);
   });
 }
 

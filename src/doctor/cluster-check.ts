@@ -18,8 +18,9 @@ import {
 } from '../kafka/protocol/cluster.ts';
 import type { BrokerAddress } from '../kafka/protocol/requests.ts';
 import { VendavalError } from '../lib/errors.ts';
+import { hostPort } from '../lib/host-port.ts';
 import { type Looked, type Problem, READ } from './examination.ts';
-import { nameOf, securityProblem } from './kafka-security.ts';
+import { securityProblem } from './kafka-security.ts';
 
 /** Of one question: a check asks two or three in its time. */
 const askTimeouts = (limitMs: number): SocketTimeouts => ({
@@ -142,7 +143,7 @@ function revisit(
 function lineOf(found: Visit): string {
   const { id, ip, release, error } = found;
   const who = id === null ? '--brokers' : `broker ${id}`;
-  const where = ip === null || ip === found.host ? nameOf(found) : `${nameOf(found)} (${ip})`;
+  const where = ip === null || ip === found.host ? hostPort(found) : `${hostPort(found)} (${ip})`;
   return `${who}  ${where}  ${error ? error.message : `Kafka ${release}`}`;
 }
 
@@ -234,19 +235,19 @@ async function advertisedProblem(
 ): Promise<Problem> {
   const unknown = wrong.filter(({ ip }) => ip === null);
   const names = unknown.map(({ host }) => host);
-  const setting = `advertised.listeners=${protocolOf(access)}://${nameOf(told)}`;
+  const setting = `advertised.listeners=${protocolOf(access)}://${hostPort(told)}`;
   const configure =
     `sed -i 's|^advertised.listeners=.*|${setting}|' config/server.properties  ` +
     '# on the broker, then restart it';
   if (unknown.length > 0) {
     const ip = told.ip ?? '127.0.0.1';
-    const say = unknown.map((one) => `broker ${one.id} calls itself ${nameOf(one)}`).join(', ');
+    const say = unknown.map((one) => `broker ${one.id} calls itself ${hostPort(one)}`).join(', ');
     const isEnough = (await go({ host: ip, port: unknown[0].port }, null)).isOpen;
     const line = hostsLine([...new Set(names)].map((name) => `${ip} ${name}`));
     return {
       code: 'E_BROKER_HOST',
       cause:
-        `${nameOf(told)} answers, but ${say} (its advertised.listeners), and this machine does ` +
+        `${hostPort(told)} answers, but ${say} (its advertised.listeners), and this machine does ` +
         `not know the name "${names[0]}". ` +
         (isEnough
           ? 'Add it to the file of host names, or have the broker use another.'
@@ -264,7 +265,7 @@ async function advertisedProblem(
   return {
     code: 'E_BROKER_ADVERTISED',
     cause:
-      `${nameOf(told)} answers, but broker ${one.id} tells its clients to use ${nameOf(one)} (its ` +
+      `${hostPort(told)} answers, but broker ${one.id} tells its clients to use ${hostPort(one)} (its ` +
       `advertised.listeners), and ${why}.`,
     run: [configure],
     read: READ.advertised,
@@ -273,10 +274,10 @@ async function advertisedProblem(
 
 /** Others answer, so all goes well until those are down. */
 function deafProblem(deaf: readonly Visit[], advertised: readonly Visit[]): Problem {
-  const list = advertised.map(nameOf).join(',');
+  const list = advertised.map(hostPort).join(',');
   return {
     code: deaf[0].error!.code,
-    cause: `${deaf.map(nameOf).join(', ')} of --brokers does not answer; the others do.`,
+    cause: `${deaf.map(hostPort).join(', ')} of --brokers does not answer; the others do.`,
     run: [`export KAFKA_BROKERS=${list}`],
     read: READ.brokers,
   };

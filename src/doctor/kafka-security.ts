@@ -9,12 +9,10 @@ import type { Place } from '../kafka/broker-socket.ts';
 import { claimsOf, readToken } from '../kafka/security/token-file.ts';
 import { isCertificateCode } from '../lib/certificate-codes.ts';
 import { codeOf, type VendavalError } from '../lib/errors.ts';
+import { hostPort } from '../lib/host-port.ts';
 import { type Problem, READ } from './examination.ts';
 
 const CODES = new Set(['E_KAFKA_TLS', 'E_KAFKA_AUTH', 'E_KAFKA_SASL', 'E_KAFKA_TOKEN', 'E_CONFIG']);
-
-export const nameOf = ({ host, port }: Place) =>
-  `${host.includes(':') ? `[${host}]` : host}:${port}`;
 
 /** A command line of Kafka's own, up to where its words begin. */
 export function kafkaTool(program: string, { brokers, security }: KafkaAccess): string {
@@ -100,7 +98,7 @@ function commandsForTls(error: VendavalError, place: Place, isTls: boolean): str
   if (isCertificateCode(code)) {
     const shown = '-noout -subject -issuer -dates -ext subjectAltName';
     return [
-      `openssl s_client -connect ${nameOf(place)} </dev/null 2>/dev/null | openssl x509 ${shown}`,
+      `openssl s_client -connect ${hostPort(place)} </dev/null 2>/dev/null | openssl x509 ${shown}`,
     ];
   }
   if (code.startsWith('ERR_SSL_')) return ['export KAFKA_CERT=… KAFKA_KEY=…'];

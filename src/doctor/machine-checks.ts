@@ -4,6 +4,7 @@ import { availableParallelism, freemem, platform, totalmem } from 'node:os';
 import type { HttpAddress, Settings } from '../config/options.ts';
 import { type KafkaSecurity, kafkaAccess } from '../kafka/access.ts';
 import { codeOf, messageOf } from '../lib/errors.ts';
+import { hostPort } from '../lib/host-port.ts';
 import { DEFAULT_LIMITS, FIRST_TABLE_SLOTS, regionOffsets } from '../state/layout.ts';
 import { type Check, type Examination, type Looked, READ } from './examination.ts';
 
@@ -148,7 +149,7 @@ const mib = (bytes: number) => `${Math.round(bytes / MIB)} MiB`;
 
 async function lookAtPort(address: HttpAddress | null): Promise<Looked<never>> {
   if (address === null) return { verdict: 'ok', found: 'off' };
-  const where = `${address.host}:${address.port}`;
+  const where = hostPort(address);
   const refusal = await refusalToListen(address);
   if (refusal === null) return { verdict: 'ok', found: `${where} is free` };
   if (refusal === 'EADDRINUSE' && (await isEngine(address))) {
@@ -182,11 +183,10 @@ function refusalToListen({ host, port }: HttpAddress): Promise<string | null> {
 }
 
 async function isEngine({ host, port }: HttpAddress): Promise<boolean> {
-  const any = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
-  const name = any.includes(':') ? `[${any}]` : any;
+  const here = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
   try {
     const signal = AbortSignal.timeout(PORT_ANSWER_MS);
-    const answer = await fetch(`http://${name}:${port}/api/live`, { signal });
+    const answer = await fetch(`http://${hostPort({ host: here, port })}/api/live`, { signal });
     const body: unknown = await answer.json();
     return typeof body === 'object' && body !== null && 'engine' in body;
   } catch {

@@ -3,9 +3,10 @@ import type { Settings } from '../config/options.ts';
 import { settingsWarnings } from '../config/settings.ts';
 import type { Place } from '../kafka/broker-socket.ts';
 import { type PeerCertificate, peerCertificate } from '../kafka/security/tls-dialer.ts';
+import { hostPort } from '../lib/host-port.ts';
 import type { Cluster } from './cluster-check.ts';
 import { type Looked, READ } from './examination.ts';
-import { nameOf, principalOf } from './kafka-security.ts';
+import { principalOf } from './kafka-security.ts';
 
 /** Who renews by hand needs some days. */
 const EXPIRY_NOTICE_DAYS = 30;
@@ -39,13 +40,13 @@ export async function lookAtSecurity(
   const until = new Date(first.peer.validToMs).toISOString().slice(0, 10);
   const finding = {
     found: `${first.peer.protocol}, certificates hold until ${until}, ${who}`,
-    lines: shown.map(({ place, peer }) => `${nameOf(place)}  ${lineOf(peer)}`),
-    data: { ...data, brokers: shown.map(({ place, peer }) => ({ at: nameOf(place), ...peer })) },
+    lines: shown.map(({ place, peer }) => `${hostPort(place)}  ${lineOf(peer)}`),
+    data: { ...data, brokers: shown.map(({ place, peer }) => ({ at: hostPort(place), ...peer })) },
   };
   if (days >= EXPIRY_NOTICE_DAYS) return { verdict: 'ok', ...finding };
-  const cause = `The certificate of ${nameOf(first.place)} expires in ${days} days.`;
+  const cause = `The certificate of ${hostPort(first.place)} expires in ${days} days.`;
   const run = [
-    `openssl s_client -connect ${nameOf(first.place)} </dev/null | openssl x509 -noout -dates`,
+    `openssl s_client -connect ${hostPort(first.place)} </dev/null | openssl x509 -noout -dates`,
   ];
   const problem = { code: 'E_KAFKA_TLS', cause, run, read: READ.security };
   return { verdict: 'warn', ...finding, problem };

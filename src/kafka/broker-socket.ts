@@ -6,6 +6,7 @@
  */
 import { connect, type Socket, type TcpSocketConnectOpts } from 'node:net';
 import type { VendavalError } from '../lib/errors.ts';
+import { hostPort } from '../lib/host-port.ts';
 import { connectionError } from './connection-error.ts';
 
 /** A response larger than this is refused: brokers accept no batch of more than 100 MiB. */
@@ -74,7 +75,7 @@ export class BrokerSocket {
   private constructor(place: Place, bulk: boolean, timeouts: SocketTimeouts, dialer: Dialer) {
     const { host, port } = place;
     this.#place = place;
-    this.where = `${host}:${port}`;
+    this.where = hostPort(place);
     this.#timeouts = timeouts;
     const buffer = Buffer.allocUnsafeSlow(bulk ? READ_BUFFER_BYTES : CONTROL_READ_BUFFER_BYTES);
     this.#socket = dialer.dial({

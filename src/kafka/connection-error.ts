@@ -1,11 +1,12 @@
 /** Why a connection to a broker was not made, or ended, and what to do about it. */
 import { isCertificateCode } from '../lib/certificate-codes.ts';
 import { codeOf, messageOf, VendavalError } from '../lib/errors.ts';
+import { hostPort } from '../lib/host-port.ts';
 
 export function connectionError(host: string, port: number, cause: unknown): VendavalError {
   if (cause instanceof VendavalError) return cause;
   const code = codeOf(cause);
-  const where = `${host}:${port}`;
+  const where = hostPort({ host, port });
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
     return new VendavalError(`the broker's host name "${host}" cannot be resolved`, {
       code: 'E_BROKER_HOST',

@@ -4,9 +4,10 @@
  * question; the caller decides when to ask again.
  */
 import { VendavalError } from '../lib/errors.ts';
+import { hostPort } from '../lib/host-port.ts';
 import type { KafkaAccess, KafkaSecurity } from './access.ts';
 import { BrokerQuestion } from './broker-question.ts';
-import { DEFAULT_TIMEOUTS, type SocketTimeouts } from './broker-socket.ts';
+import { DEFAULT_TIMEOUTS, type Place, type SocketTimeouts } from './broker-socket.ts';
 import { KAFKA_ERROR, kafkaErrorName } from './protocol/error-codes.ts';
 import { decodeMetadata, encodeMetadata, type TopicMetadata } from './protocol/requests.ts';
 
@@ -32,7 +33,7 @@ async function askOne(
     const { metadata } = broker.versions;
     const { bytes, size } = await broker.ask((id) => encodeMetadata(id, metadata, topic));
     const found = decodeMetadata(bytes, size, metadata);
-    if (found.brokers.size === 0) throw knowsNoBrokers(host, port);
+    if (found.brokers.size === 0) throw knowsNoBrokers({ host, port });
     return found;
   } finally {
     broker.close();
@@ -40,8 +41,8 @@ async function askOne(
 }
 
 /** It has no view of its cluster, and so nothing that it says of a topic can be believed. */
-function knowsNoBrokers(host: string, port: number): VendavalError {
-  return new VendavalError(`the broker at ${host}:${port} knows no brokers, not even itself`, {
+function knowsNoBrokers(place: Place): VendavalError {
+  return new VendavalError(`the broker at ${hostPort(place)} knows no brokers, not even itself`, {
     code: 'E_BROKER_UNREACHABLE',
     retryable: true,
     hint: 'A broker that starts or stops says so for a moment; if it lasts, read its own log.',

@@ -3,6 +3,7 @@
  * connection of its own. Only errors come of it, and only where it is certain.
  */
 import { VendavalError } from '../../lib/errors.ts';
+import { hostPort } from '../../lib/host-port.ts';
 import type { KafkaSecurity } from '../access.ts';
 import { BrokerSocket, type Dialer, type Place, type SocketTimeouts } from '../broker-socket.ts';
 import { decodeApiRanges, encodeApiVersions } from '../protocol/requests.ts';
@@ -15,7 +16,7 @@ export async function otherTls(
   isTls: boolean,
   timeouts: SocketTimeouts,
 ): Promise<VendavalError | null> {
-  const where = `${place.host}:${place.port}`;
+  const where = hostPort(place);
   if (isTls) {
     const isPlainKafka = await asked(place, undefined, timeouts, async (socket) => {
       const answer = await socket.request(encodeApiVersions(0));
@@ -49,7 +50,7 @@ export async function signInWanted(
     timeouts,
     (socket) => mechanismsOf((request) => socket.request(request)),
   );
-  return offered ? wantsSignIn(`${place.host}:${place.port}`, offered) : null;
+  return offered ? wantsSignIn(hostPort(place), offered) : null;
 }
 
 /** One question on a connection of its own; null when it comes to nothing. */

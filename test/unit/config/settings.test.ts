@@ -202,6 +202,8 @@ describe('a config file made of settings', () => {
     };
     const { settings } = resolve(flags);
     expect(resolve({}, {}, asConfigFile(settings, OPTION_KEYS)).settings).toEqual(settings);
+    const v6 = resolve({ http: '[::1]:4041' }).settings;
+    expect(resolve({}, {}, asConfigFile(v6, OPTION_KEYS)).settings).toEqual(v6);
     expect(resolve({}, {}, asConfigFile(resolve().settings, OPTION_KEYS)).settings).toEqual(
       resolve().settings,
     );
