@@ -19,6 +19,7 @@ import type {
   OffsetRange,
   TimeRules,
 } from '../workers/lease-protocol.ts';
+import type { Health } from './health.ts';
 import { LeaseHandle, type LeaseHandler, type LeaseThreads } from './lease-handle.ts';
 import { OwnedPartition } from './owned-partition.ts';
 import type { RecoveredPartition } from './recovery.ts';
@@ -49,12 +50,10 @@ export interface ManagerContext {
   recover(partition: number, reopened: readonly TotalsKey[]): Promise<RecoveredPartition>;
   /** Makes durable that these offsets are passed over, if nothing else has been since. */
   skip(progress: Progress, skip: Skip): Promise<void>;
-  asError(error: unknown): VendavalError;
+  readonly health: Pick<Health, 'asError' | 'info' | 'trouble'>;
   /** A checkpoint is wanted before the next tick. */
   wake(): void;
   leaderWanted(): void;
-  info(code: string, message: string): void;
-  trouble(code: string, message: string): void;
   fatal(error: VendavalError): void;
 }
 
@@ -131,7 +130,7 @@ export class PartitionManager {
 
   #begin(partition: number, tenure: Tenure): void {
     const recovery = this.#start(partition, tenure)
-      .catch((error) => this.#context.fatal(this.#context.asError(error)))
+      .catch((error) => this.#context.fatal(this.#context.health.asError(error)))
       .finally(() => this.#recoveries.delete(recovery));
     this.#recoveries.add(recovery);
   }
@@ -178,7 +177,7 @@ export class PartitionManager {
         tenure.owned = null;
         tenure.skip = null;
         this.#passOver(tenure, owned.durable, skip).catch((error) => {
-          this.#context.fatal(this.#context.asError(error));
+          this.#context.fatal(this.#context.health.asError(error));
         });
       }
     }
@@ -191,7 +190,7 @@ export class PartitionManager {
     if (tenure.releasing) return;
     const { from, to, why } = skip;
     const message = `passes over offsets ${from} to ${to - 1} (${to - from}): ${why}`;
-    this.#context.trouble('E_CORRUPT_SKIPPED', `partition ${partition} ${message}`);
+    this.#context.health.trouble('E_CORRUPT_SKIPPED', `partition ${partition} ${message}`);
     await this.#start(partition, tenure);
   }
 
@@ -244,7 +243,7 @@ export class PartitionManager {
       this.#handler(partition),
     );
     tenure.owned = new OwnedPartition(recovered, lease, rules, systemClock.monotonicMs());
-    context.info(
+    context.health.info(
       'lease-started',
       `partition ${partition} goes on at offset ${nextOffset}` +
         (guards.length > 0 ? ` (${guards.length} totals are ahead of it)` : ''),
@@ -290,12 +289,12 @@ export class PartitionManager {
       try {
         return await attempt();
       } catch (failure) {
-        const error = this.#context.asError(failure);
+        const error = this.#context.health.asError(failure);
         if (!error.retryable) {
           this.#context.fatal(error);
           return null;
         }
-        this.#context.trouble(error.code, `partition ${partition} waits: ${error.message}`);
+        this.#context.health.trouble(error.code, `partition ${partition} waits: ${error.message}`);
         await sleep(backoff.nextMs());
       }
     }
@@ -313,12 +312,13 @@ export class PartitionManager {
         owned?.lease.setReplica(brokerId, place);
         if (!place) return;
         const where = `broker ${brokerId} at ${hostPort(place)}`;
-        context.info(
+        context.health.info(
           'replica',
           `partition ${partition} is read from ${where}, its nearest replica`,
         );
       },
-      trouble: (code, message) => context.trouble(code, `partition ${partition}: ${message}`),
+      trouble: (code, message) =>
+        context.health.trouble(code, `partition ${partition}: ${message}`),
     };
   }
 
@@ -364,7 +364,7 @@ export class PartitionManager {
     const { nextOffset } = recovered.progress;
     if (nextOffset <= reachedOffset) return this.#context.fatal(error);
     const message = `partition ${partition}: another process has counted up to ${nextOffset}`;
-    this.#context.info('overtaken', message);
+    this.#context.health.info('overtaken', message);
     tenure.owned = null;
     this.#begin(partition, tenure);
   }
@@ -388,7 +388,7 @@ export class PartitionManager {
       );
       return;
     }
-    this.#context.trouble('E_WORKER_DIED', message);
+    this.#context.health.trouble('E_WORKER_DIED', message);
     this.#begin(partition, tenure);
   }
 }

@@ -30,6 +30,7 @@ export interface ShownBySimulation {
 }
 
 const CHECKPOINTER = 'src/coordinator/checkpointer.ts';
+const CYCLE = 'src/coordinator/checkpoint-cycle.ts';
 const ENGINE = 'src/coordinator/engine.ts';
 const OWNED = 'src/coordinator/owned-partition.ts';
 const RECOVERY = 'src/coordinator/recovery.ts';
@@ -76,14 +77,19 @@ export const PROTECTIONS: readonly Protection[] = [
   {
     name: 'order: progress before the commit',
     changes: [
-      change(ENGINE, 'import type { CommitPermit }', 'import { CommitPermit }'),
       change(
-        ENGINE,
+        CYCLE,
+        'import { endsBefore,',
+        `import { CommitPermit } from '../lib/commit-permit.ts';
+        import { endsBefore,`,
+      ),
+      change(
+        CYCLE,
         "timer.done('drain');",
         `for (const { progress: { partition, nextOffset } } of contents.values()) {
-          this.#uncommitted.set(partition, CommitPermit.issue(partition, nextOffset));
+          commits.add([CommitPermit.issue(partition, nextOffset)]);
         }
-        await this.#commit(COMMIT_WAIT_MS);`,
+        await commits.commit();`,
       ),
     ],
     shownBy: {
@@ -203,15 +209,15 @@ export const PROTECTIONS: readonly Protection[] = [
     name: 'frozen content: the same again after a failure',
     changes: [
       change(CHECKPOINTER, 'await sleep(waitMs, giveUp);', 'return false;'),
-      change(ENGINE, 'if (this.#hasUnsettled) return;', ''),
+      change(CYCLE, 'if (this.#hasUnsettled) return;', ''),
     ],
     simulated: { seedsMax: 500, breaks: /^(progress is never ahead of|what is committed is)/ },
   },
   {
     name: 'after a checkpoint that failed, none',
     changes: [
-      change(ENGINE, 'if (this.#hasUnsettled) return;', ''),
-      change(ENGINE, 'while (!isReleased && !this.#hasUnsettled &&', 'while (!isReleased &&'),
+      change(CYCLE, 'if (this.#hasUnsettled) return;', ''),
+      change(ENGINE, 'while (!isReleased && !this.#cycle.hasUnsettled &&', 'while (!isReleased &&'),
     ],
     shownBy: {
       row: 2,
@@ -276,7 +282,7 @@ export const PROTECTIONS: readonly Protection[] = [
   },
   {
     name: 'late sales are added to what the database holds of their window',
-    changes: [change(ENGINE, 'if (!(await this.#reopenLate(taking))) return;', '')],
+    changes: [change(CYCLE, 'if (!(await this.#reopenLate(taking))) return;', '')],
     simulated: { seedsMax: 500, breaks: /^registers are true/ },
   },
   {

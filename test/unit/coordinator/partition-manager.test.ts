@@ -51,8 +51,8 @@ function setUp() {
       const asked = reopened.flatMap((key) => late.filter((l) => l.categoria === key.categoria));
       return { progress, contributions: [...contributions, ...asked] };
     },
-    asError: (error) => error as never,
-    ...{ wake: () => {}, leaderWanted: () => {}, info: () => {}, trouble: () => {} },
+    health: { asError: (error) => error as never, info: () => {}, trouble: () => {} },
+    ...{ wake: () => {}, leaderWanted: () => {} },
     fatal: ({ code }) => fatal.push(code),
   });
   /** What a checkpoint after the lease's end does. */
