@@ -129,26 +129,34 @@ export class CheckpointCycle {
    * @returns false when it was given up
    */
   async #reopenLate(taking: readonly OwnedPartition[]): Promise<boolean> {
-    const steps = taking.flatMap((owned) => {
+    const { checkpointer, sources, giveUp } = this.#context;
+    const late = taking.flatMap((owned) => {
       const keys = owned.lateKeys();
-      return keys.length === 0 ? [] : [this.#reopen(owned, keys)];
+      return keys.length === 0 ? [] : [{ owned, keys }];
     });
-    return (await Promise.all(steps)).every((holds) => holds);
-  }
-
-  async #reopen(owned: OwnedPartition, keys: readonly TotalsKey[]): Promise<boolean> {
-    const { checkpointer, sources, giveUp, health, manager } = this.#context;
-    let stored: readonly StoredContribution[] = [];
+    if (late.length === 0) return true;
+    let found: readonly (readonly StoredContribution[])[] = [];
+    // One step for all: of several, the first to hold again would tell that nothing is wrong.
     const read = async () => {
-      stored = await readLate(sources, owned.durable, keys);
+      const reads = late.map(({ owned, keys }) => readLate(sources, owned.durable, keys));
+      found = await Promise.all(reads);
     };
     if (!(await checkpointer.untilItHolds(read, giveUp))) return false;
-    if (owned.reopen(stored)) return true;
-    const { partition } = owned;
-    const message = `partition ${partition}: late sales are counted further than ${owned.durable.nextOffset}`;
-    health.info('begins-again', message);
-    manager.beginAgain(partition, keys);
+    for (const [i, { owned, keys }] of late.entries()) this.#reopen(owned, keys, found[i]);
     return true;
+  }
+
+  #reopen(
+    owned: OwnedPartition,
+    keys: readonly TotalsKey[],
+    stored: readonly StoredContribution[],
+  ): void {
+    if (owned.reopen(stored)) return;
+    const { partition, durable } = owned;
+    const { health, manager } = this.#context;
+    const where = `partition ${partition}: late sales are counted further than`;
+    health.info('begins-again', `${where} ${durable.nextOffset}`);
+    manager.beginAgain(partition, keys);
   }
 
   /** Takes the frozen deltas, longest waiting first, as far as their dead letters fit in memory. */
