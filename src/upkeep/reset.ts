@@ -2,8 +2,8 @@
  * Takes a database back to before its first sale, so that the next engine counts the topic from the
  * log's beginning. What is removed first is what resumes (the progress documents), then the totals,
  * then the settings: a reset that is cut off leaves totals that the next engine goes on from without
- * counting anything twice, and that another reset removes. Documents without registers are not an
- * engine's, and stay.
+ * counting anything twice, and that another reset removes. An engine that wakes amid it and begins
+ * anew is noticed before the settings go. Documents without registers are not an engine's, and stay.
  */
 import type { Db } from 'mongodb';
 import type { TransactionalProducer } from '../kafka/transactions.ts';
@@ -16,6 +16,7 @@ import {
 import { type PinnedSettings, readPinned, SETTINGS_COLLECTION } from '../mongo/settings-store.ts';
 import type { LogBounds } from '../verification/log-bounds.ts';
 import { resetKey } from './letter.ts';
+import { engineAlive } from './live-engines.ts';
 
 const BATCH = 2000;
 /** What every document has that an engine has written, and no other program's. */
@@ -101,6 +102,9 @@ export async function reset(
     await letters.producer.send(marks);
   }
   await removeAll(db, collection, removed);
+  // It goes by the settings that are pinned still: without them, others would go on from what it makes.
+  const begun = await db.collection(PROGRESS_COLLECTION).countDocuments();
+  if (begun > 0) throw engineAlive(`it has begun to count "${db.databaseName}" anew meanwhile`);
   const settings = await db.collection(SETTINGS_COLLECTION).deleteMany({});
   removed(SETTINGS_COLLECTION, settings.deletedCount);
 }
