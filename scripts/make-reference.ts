@@ -5,7 +5,8 @@
 import { writeFileSync } from 'node:fs';
 import type { Command, Option } from 'commander';
 import { buildProgram } from '../src/cli/program.ts';
-import { OPTION_GROUPS, OPTIONS, type OptionKey, type OptionSpec } from '../src/config/options.ts';
+import { OPTION_GROUPS } from '../src/config/option-groups.ts';
+import { OPTIONS, type OptionKey, type OptionSpec } from '../src/config/options.ts';
 import { OPTION_KEYS } from '../src/config/settings.ts';
 import { formatDurationMs } from '../src/lib/units.ts';
 

@@ -5,7 +5,8 @@
 import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Shell } from '../commands/shell.ts';
-import { OPTION_GROUPS, OPTIONS, type OptionKey } from '../config/options.ts';
+import { OPTION_GROUPS } from '../config/option-groups.ts';
+import { OPTIONS, type OptionKey } from '../config/options.ts';
 import {
   OPTION_KEYS,
   type ResolvedSettings,

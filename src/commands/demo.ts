@@ -5,7 +5,8 @@
  */
 import { once } from 'node:events';
 import { Writable } from 'node:stream';
-import { NO_KAFKA_SECURITY, OPTION_GROUPS, type Settings } from '../config/options.ts';
+import { OPTION_GROUPS } from '../config/option-groups.ts';
+import { NO_KAFKA_SECURITY, type Settings } from '../config/options.ts';
 import { asConfigFile, maskUrl, OPTION_KEYS, type ResolvedSettings } from '../config/settings.ts';
 import { Engine } from '../coordinator/engine.ts';
 import type { EngineEvent } from '../coordinator/engine-events.ts';

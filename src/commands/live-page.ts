@@ -1,6 +1,7 @@
 /** The engine's live page for the commands that run one: made before it, opened when it runs. */
 import { readFileSync } from 'node:fs';
-import type { HttpAddress, Settings } from '../config/options.ts';
+import type { HttpAddress } from '../config/option-readers.ts';
+import type { Settings } from '../config/options.ts';
 import type { CheckpointReport } from '../coordinator/checkpoint-report.ts';
 import type { EngineEvent, EngineStatus } from '../coordinator/engine-events.ts';
 import type { Dashboard } from '../dashboard/dashboard.ts';

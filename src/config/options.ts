@@ -3,7 +3,25 @@
  * `config print` and the reference are all made from it, so none of them can disagree.
  */
 import { hostPort } from '../lib/host-port.ts';
-import { formatDurationMs, parseDurationMs } from '../lib/units.ts';
+import { formatDurationMs } from '../lib/units.ts';
+import {
+  brokers,
+  durationMs,
+  flagValue,
+  type HttpAddress,
+  hostNames,
+  httpAddress,
+  KAFKA_NAME,
+  mongoUrl,
+  SASL_MECHANISMS,
+  type SaslMechanism,
+  same,
+  saslMechanism,
+  text,
+  timeZone,
+  wholeNumber,
+  windowMs,
+} from './option-readers.ts';
 
 export interface OptionSpec<T> {
   readonly flag: string;
@@ -23,120 +41,6 @@ export interface OptionSpec<T> {
   /** No flag is taken: a command line is seen by everybody on the machine. */
   readonly hasNoFlag?: true;
 }
-
-function text(pattern: RegExp, accepted: string): (value: string) => string {
-  return (value) => {
-    const trimmed = value.trim();
-    if (!pattern.test(trimmed)) throw new Error(`expected ${accepted}`);
-    return trimmed;
-  };
-}
-
-function durationMs(minMs: number, maxMs: number): (value: string) => number {
-  return (value) => {
-    const ms = parseDurationMs(value);
-    if (Number.isNaN(ms)) throw new Error('expected a duration such as 250ms, 30s, 1m, 2h or 1d');
-    if (ms < minMs || ms > maxMs) {
-      throw new Error(
-        `expected a duration from ${formatDurationMs(minMs)} to ${formatDurationMs(maxMs)}`,
-      );
-    }
-    return ms;
-  };
-}
-
-function wholeNumber(min: number, max: number): (value: string) => number {
-  return (value) => {
-    const number = /^\d+$/.test(value.trim()) ? Number(value) : Number.NaN;
-    if (!(number >= min && number <= max)) {
-      throw new Error(`expected a whole number from ${min} to ${max}`);
-    }
-    return number;
-  };
-}
-
-/** Whole seconds, because a window's index must fit in 32 bits. */
-function windowMs(value: string): number {
-  const ms = durationMs(1000, 86_400_000)(value);
-  if (ms % 1000 !== 0) throw new Error('expected a whole number of seconds');
-  return ms;
-}
-
-const BROKER = /^(\[[0-9a-fA-F:]+\]|[^\s,:[\]]+):(\d{1,5})$/;
-
-function brokers(value: string): string {
-  const list = value.split(',').map((broker) => broker.trim());
-  for (const broker of list) {
-    const port = Number(BROKER.exec(broker)?.[2]);
-    if (!(port >= 1 && port <= 65535)) {
-      throw new Error(`expected host:port, several separated by commas; got "${broker}"`);
-    }
-  }
-  return list.join(',');
-}
-
-function mongoUrl(value: string): string {
-  if (!/^mongodb(\+srv)?:\/\/\S+$/.test(value)) {
-    throw new Error('expected mongodb://user:password@host:port/ or mongodb+srv://…');
-  }
-  return value;
-}
-
-export interface HttpAddress {
-  readonly host: string;
-  readonly port: number;
-}
-
-function httpAddress(value: string): HttpAddress | null {
-  if (value === 'off') return null;
-  const match = BROKER.exec(value.trim());
-  const port = Number(match?.[2]);
-  if (!match || !(port >= 0 && port <= 65535)) throw new Error('expected host:port, or off');
-  return { host: match[1].replace(/^\[|\]$/g, ''), port };
-}
-
-function hostNames(value: string): readonly string[] {
-  const names = value.split(',').map((name) => name.trim().toLowerCase());
-  const wrong = names.find((name) => !/^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$/.test(name));
-  if (value !== '' && wrong !== undefined) {
-    throw new Error(`expected host names without ports, separated by commas; got "${wrong}"`);
-  }
-  return value === '' ? [] : names;
-}
-
-function timeZone(value: string): string {
-  try {
-    // An offset is no zone: it knows no daylight saving, and Node versions differ on it.
-    if (/^[+-]/.test(value)) throw new RangeError();
-    new Intl.DateTimeFormat('en-US', { timeZone: value });
-    return value;
-  } catch {
-    throw new Error('expected a time zone such as UTC or America/Sao_Paulo');
-  }
-}
-
-function flagValue(value: string): boolean {
-  if (/^(true|1|yes)$/i.test(value)) return true;
-  if (/^(false|0|no|)$/i.test(value)) return false;
-  throw new Error('expected true or false');
-}
-
-export const SASL_MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512', 'OAUTHBEARER'] as const;
-export type SaslMechanism = (typeof SASL_MECHANISMS)[number];
-
-function saslMechanism(value: string): SaslMechanism | '' {
-  const known = SASL_MECHANISMS.find((name) => name === value.trim().toUpperCase());
-  if (known === undefined && value !== '') {
-    throw new Error(`expected one of ${SASL_MECHANISMS.join(', ')}`);
-  }
-  return known ?? '';
-}
-
-const KAFKA_NAME = text(
-  /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/,
-  'letters, digits, ".", "_" and "-", at most 249 of them',
-);
-const same = (value: string) => value;
 
 function option<T>(spec: OptionSpec<T>): OptionSpec<T> {
   return spec;
@@ -417,41 +321,6 @@ export const OPTIONS = {
 } as const;
 
 export type OptionKey = keyof typeof OPTIONS;
-
-const KAFKA_SECURITY = 'Kafka, TLS and sign-in (KAFKA_PASSWORD or KAFKA_PASSWORD_FILE besides):';
-
-/** Under which heading of a command's help each stands. */
-export const OPTION_GROUPS: Readonly<Record<OptionKey, string>> = {
-  brokers: 'Kafka:',
-  topic: 'Kafka:',
-  deadLetterTopic: 'Kafka:',
-  group: 'Kafka:',
-  rack: 'Kafka:',
-  kafkaTls: KAFKA_SECURITY,
-  kafkaCa: KAFKA_SECURITY,
-  kafkaCert: KAFKA_SECURITY,
-  kafkaKey: KAFKA_SECURITY,
-  kafkaKeyPassword: KAFKA_SECURITY,
-  kafkaSasl: KAFKA_SECURITY,
-  kafkaUser: KAFKA_SECURITY,
-  kafkaPassword: KAFKA_SECURITY,
-  kafkaTokenFile: KAFKA_SECURITY,
-  mongo: 'MongoDB:',
-  database: 'MongoDB:',
-  collection: 'MongoDB:',
-  windowMs: 'Rules (pinned in the database at first use):',
-  watermarkDelayMs: 'Rules (pinned in the database at first use):',
-  futureToleranceMs: 'Rules (pinned in the database at first use):',
-  timeZone: 'Rules (pinned in the database at first use):',
-  maxCategories: 'Rules (pinned in the database at first use):',
-  late: 'Rules (pinned in the database at first use):',
-  onCorrupt: 'Process:',
-  flushIntervalMs: 'Process:',
-  http: 'Process:',
-  httpHosts: 'Process:',
-  threads: 'Process:',
-  json: 'Output:',
-};
 
 /** One typed value for each row of the table. */
 export type Settings = {

@@ -3,7 +3,8 @@
  * and the database, and serves it. The engine does not know that it is watched.
  */
 import type { ServerResponse } from 'node:http';
-import type { HttpAddress, Settings } from '../config/options.ts';
+import type { HttpAddress } from '../config/option-readers.ts';
+import type { Settings } from '../config/options.ts';
 import type { CheckpointReport } from '../coordinator/checkpoint-report.ts';
 import type { EngineEvent, EngineStatus } from '../coordinator/engine-events.ts';
 import { systemClock } from '../lib/clock.ts';

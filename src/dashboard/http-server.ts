@@ -5,7 +5,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { HttpAddress } from '../config/options.ts';
+import type { HttpAddress } from '../config/option-readers.ts';
 import { codeOf, messageOf, VendavalError } from '../lib/errors.ts';
 import { hostPort } from '../lib/host-port.ts';
 import { errorAnswer, HttpError, type HttpFailure } from './http-failure.ts';

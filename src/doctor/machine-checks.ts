@@ -1,7 +1,8 @@
 /** What the engine needs of the machine that it runs on: Node, its Kafka client, memory, a port. */
 import { createServer } from 'node:net';
 import { availableParallelism, freemem, platform, totalmem } from 'node:os';
-import type { HttpAddress, Settings } from '../config/options.ts';
+import type { HttpAddress } from '../config/option-readers.ts';
+import type { Settings } from '../config/options.ts';
 import { type KafkaSecurity, kafkaAccess } from '../kafka/access.ts';
 import { codeOf, messageOf } from '../lib/errors.ts';
 import { hostPort } from '../lib/host-port.ts';

@@ -3,7 +3,8 @@
  * plain data, so that worker threads and reading processes can be handed it; files that it names
  * are read where connections are made.
  */
-import type { SaslMechanism, Settings } from '../config/options.ts';
+import type { SaslMechanism } from '../config/option-readers.ts';
+import type { Settings } from '../config/options.ts';
 
 /** PEM files; empty for none. */
 export interface TlsFiles {
