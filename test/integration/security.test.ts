@@ -2,7 +2,7 @@
  * TLS and sign-ins on the whole way, with a real broker and a database of their own: each kind of
  * listener, on both Kafka clients; what must be refused; the rights that docs/SECURITY.md lists.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Kafka from 'node-rdkafka';
@@ -18,14 +18,12 @@ import {
 import type { KafkaAccess, KafkaSecurity } from '../../src/kafka/access.ts';
 import { clientConfig, supplyToken } from '../../src/kafka/client-config.ts';
 import { topicMetadata } from '../../src/kafka/metadata.ts';
-import { startEmbeddedDatabase } from '../../src/mongo/embedded-database.ts';
 import { CertificateAuthority, type ServerCertificate } from '../parts/certificates.ts';
+import { allow } from '../parts/documented-rights.ts';
 import { EngineProcess } from '../parts/engine-process.ts';
 import { makeSales } from '../parts/sales.ts';
 import { Scene, type SceneOptions } from '../parts/scene.ts';
 import {
-  type Grant,
-  grant,
   SECURE_PASSWORD,
   SECURE_USER,
   type SecureBroker,
@@ -33,6 +31,7 @@ import {
   TOKEN_SUBJECT,
   unsignedToken,
 } from '../parts/secure-broker.ts';
+import { startSecureDatabase } from '../parts/secure-scene.ts';
 import { startTlsFront } from '../parts/tls-front.ts';
 import { uniqueName } from '../parts/topic.ts';
 
@@ -81,37 +80,9 @@ async function vendaval(t: TestContext, args: readonly string[], env: Env = {}) 
   return { code, run, all: run.stdout + run.stderr };
 }
 
-/** docs/SECURITY.md's rights of one command, on a scene's names. */
-function rightsOf(command: string, topic: string, group: string): Grant[] {
-  const text = readFileSync(new URL('../../docs/SECURITY.md', import.meta.url), 'utf8');
-  const rows = [
-    ...text.matchAll(
-      /^\| `([a-z ]+)` \| (.*?)(topic|group|transactional-id) `(\S+)` \| (.+) \|$/gm,
-    ),
-  ];
-  const own = rows.filter(([, name]) => name === command);
-  expect(own.length, command).toBeGreaterThan(0);
-  return own.flatMap(([, , before, resource, name, operations]) => {
-    const renamed = name.replace('black-friday-sales', topic).replace(/^vendaval$/, group);
-    const inherited = before.includes('`engine`') ? rightsOf('engine', topic, group) : [];
-    const grants = operations.split(', ').map((operation) => ({
-      resource: resource as Grant['resource'],
-      name: renamed,
-      operation: operation.toUpperCase() as Grant['operation'],
-    }));
-    return [...inherited, ...grants];
-  });
-}
-
 /** Engines of it ask `brokers`; the test itself the broker's plain listener. */
 function sceneOf(t: TestContext, brokers: string, options: Partial<SceneOptions> = {}) {
   return Scene.make(t, { brokers: kafka.broker.brokers, flags: { brokers }, ...options });
-}
-
-/** Grants what the documents say that these commands need. */
-async function allow(principal: string, { topic, group }: Scene, ...commands: string[]) {
-  const grants = commands.flatMap((name) => rightsOf(name, topic, group));
-  await grant(kafka, `User:${principal}`, grants);
 }
 
 /** What librdkafka says when it connects: its error, or null. */
@@ -133,18 +104,13 @@ const security = (sasl: KafkaSecurity['sasl'] = null, ca = kafka.ca.certFile): K
   sasl,
 });
 
-test('SCRAM over TLS carries the whole way, with the database by TLS and SCRAM too', async (t) => {
-  const certificate = await kafka.ca.issue('IP:127.0.0.1');
-  const database = await startEmbeddedDatabase({
-    auth: { username: SECURE_USER, password: SECURE_PASSWORD },
-    tls: { ...certificate, caFile: kafka.ca.certFile },
-  });
-  t.onTestFinished(() => database.stop());
+test('every command goes by SCRAM over TLS, with the database by TLS and SCRAM too', async (t) => {
+  const mongoUrl = await startSecureDatabase(t, kafka.ca);
   const env = { ...tlsEnv(), ...passwordEnv('SCRAM-SHA-512') };
   // Not there yet: it is made through TLS, too.
-  const scene = await sceneOf(t, kafka.secure, { topic: uniqueName(), mongoUrl: database.url });
+  const scene = await sceneOf(t, kafka.secure, { topic: uniqueName(), mongoUrl });
   const commands = ['engine', 'verify', 'produce', 'topic create', 'topic describe', 'doctor'];
-  await allow(SECURE_USER, scene, ...commands);
+  await allow(kafka, SECURE_USER, scene, ...commands);
   const runs = async (command: string, ...more: string[]) => {
     const run = await vendaval(t, [...command.split(' '), ...more, ...scene.flags()], env);
     expect({ command, code: run.code, all: run.all }).toMatchObject({ command, code: 0 });
@@ -171,7 +137,7 @@ test('SCRAM over TLS carries the whole way, with the database by TLS and SCRAM t
 test('a load is written and counted through SCRAM over TLS, and checked', async (t) => {
   const env = { ...tlsEnv(), ...passwordEnv('SCRAM-SHA-512') };
   const scene = await sceneOf(t, kafka.secure);
-  await allow(SECURE_USER, scene, 'engine', 'load', 'topic create');
+  await allow(kafka, SECURE_USER, scene, 'engine', 'load', 'topic create');
   const engine = scene.engine({}, { env });
   const size = ['--rate', '5000', '--duration', '3s', '--oracle', 'off', '--check'];
   const run = await vendaval(t, ['load', ...size, ...scene.flags(NOT_OF_LOAD)], env);
@@ -196,12 +162,12 @@ describe('a listener with', () => {
     const t = { onTestFinished } as TestContext;
     const scene = await sceneOf(t, brokers(), { partitions: 1 });
     for (const principal of [SECURE_USER, TOKEN_SUBJECT]) {
-      await allow(principal, scene, 'engine', 'produce', 'topic create');
+      await allow(kafka, principal, scene, 'engine', 'produce', 'topic create');
     }
     // Certificates are numbered as they are issued.
     const certificates = Array.from({ length: 20 }, (_, i) => `CN=server-${i}`);
     for (const name of brokers() === kafka.mutual ? certificates : []) {
-      await allow(name, scene, 'engine', 'produce', 'topic create');
+      await allow(kafka, name, scene, 'engine', 'produce', 'topic create');
     }
     const variables = await env();
     const sent = await vendaval(
@@ -323,7 +289,7 @@ describe('a sign-in that ends', () => {
   test('is made anew in time: nothing is lost, and nobody is told of trouble', async (t) => {
     const env = { ...tlsEnv(), ...passwordEnv('SCRAM-SHA-256') };
     const scene = await sceneOf(t, kafka.secure, { rules: { windowMs: 1000, delayMs: 1000 } });
-    await allow(SECURE_USER, scene, 'engine', 'load', 'topic create');
+    await allow(kafka, SECURE_USER, scene, 'engine', 'load', 'topic create');
     const engine = scene.engine({}, { env });
     const size = ['--rate', '2000', '--duration', '11s', '--profile', 'constant'];
     const more = ['--oracle', 'off', '--check'];
@@ -342,7 +308,7 @@ describe('a sign-in that ends', () => {
       writeFileSync(env.KAFKA_TOKEN_FILE, unsignedToken(Date.now() + ms));
     renew(8000);
     const scene = await sceneOf(t, kafka.secure);
-    await allow(TOKEN_SUBJECT, scene, 'engine', 'topic create');
+    await allow(kafka, TOKEN_SUBJECT, scene, 'engine', 'topic create');
     const engine = scene.engine({}, { env });
     const renewing = setInterval(() => renew(8000), 2000);
     t.onTestFinished(() => clearInterval(renewing));
@@ -378,7 +344,7 @@ test('each command does with the rights that the documents give it, and no other
     // So that there is a letter.
     if (command === 'engine') await scene.produce([{ value: 'no sale' }]);
     const principal = `direito-${command.replace(' ', '-')}`;
-    await allow(principal, scene, command);
+    await allow(kafka, principal, scene, command);
     const env = { ...tlsEnv(), ...tokenEnv(principal) };
     const flags = scene.flags(command === 'load' ? NOT_OF_LOAD : {});
     const args = [...command.split(' '), ...more, ...flags];

@@ -16,11 +16,13 @@ export interface Ran {
 /** @param words the command, its arguments and flags of its own */
 export async function runCommand(
   test: Ending,
-  scene: Pick<Scene, 'flags'>,
+  scene: Pick<Scene, 'flags' | 'env'>,
   words: readonly string[],
   flags: Readonly<Record<string, string | null>> = {},
 ): Promise<Ran> {
-  const run = new EngineProcess(test, [...words, ...scene.flags(flags)]);
+  const run = new EngineProcess(test, [...words, ...scene.flags(flags)], {
+    env: scene.env,
+  });
   const { code } = await run.end(LIMIT_MS);
   const { stdout, stderr, lines } = run;
   return { code, stdout, stderr, lines, of: (name) => lines.filter((line) => line.code === name) };

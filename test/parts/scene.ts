@@ -27,8 +27,12 @@ export interface SceneOptions {
   readonly rules?: Partial<OracleRules>;
   readonly brokers?: string;
   readonly mongoUrl?: string;
-  /** Further flags of every engine. */
+  /** Further flags of every command. */
   readonly flags?: Readonly<Record<string, string>>;
+  /** Variables of every command, such as how it signs in. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** librdkafka's settings for what `produce` sends. */
+  readonly producer?: Readonly<Record<string, unknown>>;
   /** Another build of the engine than the one in dist. */
   readonly engineMain?: string;
 }
@@ -51,8 +55,7 @@ export class Scene {
   readonly rules: OracleRules;
   readonly db: Db;
   readonly #test: Ending;
-  readonly #flags: Readonly<Record<string, string>>;
-  readonly #engineMain: string | undefined;
+  readonly #options: SceneOptions;
 
   private constructor(test: Ending, topic: string, db: Db, options: SceneOptions) {
     this.#test = test;
@@ -61,8 +64,7 @@ export class Scene {
     this.topic = topic;
     this.db = db;
     this.rules = { ...DEFAULT_RULES, ...options.rules };
-    this.#flags = options.flags ?? {};
-    this.#engineMain = options.engineMain;
+    this.#options = options;
   }
 
   static async make(test: Ending, options: SceneOptions = {}): Promise<Scene> {
@@ -83,6 +85,11 @@ export class Scene {
     return new Scene(test, topic, client.db(uniqueName('db')), options);
   }
 
+  /** Variables of every command. */
+  get env(): Readonly<Record<string, string>> {
+    return this.#options.env ?? {};
+  }
+
   /** The engine's flags, with `extra` winning; a value of null leaves one out. */
   flags(extra: Readonly<Record<string, string | null>> = {}): string[] {
     const { windowMs, delayMs, futureToleranceMs, timeZone, maxCategories, late } = this.rules;
@@ -99,7 +106,7 @@ export class Scene {
       'max-categories': String(maxCategories),
       late,
       http: 'off',
-      ...this.#flags,
+      ...this.#options.flags,
       ...extra,
     };
     return Object.entries(all).flatMap(([name, value]) =>
@@ -112,9 +119,11 @@ export class Scene {
     options: RunOptions & { untilEnd?: boolean } = {},
   ): EngineProcess {
     const untilEnd = options.untilEnd ? ['--until-end'] : [];
+    const { engineMain } = this.#options;
     return new EngineProcess(this.#test, ['engine', ...untilEnd, ...this.flags(extra)], {
-      ...(this.#engineMain === undefined ? {} : { main: this.#engineMain }),
+      ...(engineMain === undefined ? {} : { main: engineMain }),
       ...options,
+      env: { ...this.env, ...options.env },
     });
   }
 
@@ -124,7 +133,10 @@ export class Scene {
   }
 
   produce(records: readonly RecordToProduce[], config: Readonly<Record<string, unknown>> = {}) {
-    return produceRecords(this.brokers, this.topic, records, config);
+    return produceRecords(this.brokers, this.topic, records, {
+      ...this.#options.producer,
+      ...config,
+    });
   }
 
   async oracle(): Promise<Oracle> {
