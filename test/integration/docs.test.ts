@@ -7,21 +7,11 @@ import { MongoClient } from 'mongodb';
 import { beforeAll, describe, expect, inject, test } from 'vitest';
 import { OPTIONS } from '../../src/config/options.ts';
 import { findFreePort } from '../../src/mongo/child-processes.ts';
+import { COUNTED, FROM_NOTHING, LESSONS } from '../parts/docs/pages-run.ts';
 import { runPage } from '../parts/docs/run-page.ts';
 import { type Ending, EngineProcess } from '../parts/engine-process.ts';
 import { kafkaClient } from '../parts/topic.ts';
 
-const LESSONS = 'docs/lessons/en';
-/** In this order: the last one takes all totals back. */
-const PAGES = [
-  'docs/guides/upgrade.md',
-  'docs/guides/move-from-spark.md',
-  'docs/guides/back-up-and-restore.md',
-  'docs/guides/run-in-production.md',
-  'docs/HTTP-API.md',
-  'docs/OPERATIONS.md',
-  'docs/LATE-MONEY.md',
-];
 /** Those that ask a running engine. */
 const WATCHING = new Set(['docs/guides/run-in-production.md', 'docs/HTTP-API.md']);
 const LONG = { timeout: 400_000 };
@@ -61,7 +51,7 @@ function vendaval(t: Ending, httpAddress: string, ...args: string[]): EngineProc
 }
 
 describe('the pages that begin with nothing', () => {
-  test.for(['README.md', 'docs/guides/start.md', 'docs/LOAD.md'])('%s', LONG, async (path, t) => {
+  test.for(FROM_NOTHING)('%s', LONG, async (path, t) => {
     await withDefaultNames();
     const { lines } = await runPage(t, path, { servers });
     expect(lines).toBeGreaterThan(2);
@@ -90,7 +80,7 @@ describe('the pages for a topic with sales that were counted', () => {
     };
   }, LONG.timeout);
 
-  test.for(PAGES)('%s', LONG, async (path, t) => {
+  test.for(COUNTED)('%s', LONG, async (path, t) => {
     const httpAddress = `127.0.0.1:${await findFreePort()}`;
     const engine = WATCHING.has(path) ? vendaval(t, httpAddress, 'engine') : null;
     await engine?.says('engine-started');

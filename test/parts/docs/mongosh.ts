@@ -41,11 +41,20 @@ function words(collection: Collection) {
   };
 }
 
-/** The documents that a query gives. */
-export async function mongosh(db: Db, text: string): Promise<Document[]> {
-  const names = { get: (_: object, name: string) => words(db.collection(name)) };
+function database(db: Db): object {
+  const own: Readonly<Record<string, unknown>> = {
+    getSiblingDB: (name: string) => database(db.client.db(name)),
+    createUser: ({ user, ...more }: Document) => db.command({ createUser: user, ...more }),
+  };
+  return new Proxy(own, {
+    get: (_, name: string) => own[name] ?? words(db.collection(name)),
+  });
+}
+
+/** The documents that a query gives. @param more further words, such as those that ask */
+export async function mongosh(db: Db, text: string, more: object = {}): Promise<Document[]> {
   // Objects of another context are none of the driver's: dates must be of this one.
-  const result = runInNewContext(`(${text})`, { db: new Proxy({}, names), Date, ...WORDS });
+  const result = runInNewContext(`(${text})`, { db: database(db), Date, ...WORDS, ...more });
   if (typeof result?.toArray === 'function') return result.toArray();
   const one = await result;
   return one === null || one === undefined ? [] : [one];

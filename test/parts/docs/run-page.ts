@@ -10,11 +10,11 @@
  * - a comment `Ctrl+C NAME` presses that key there, and the program must end with 0; `Ctrl+Z NAME`
  *   stops it until an `fg`.
  *
- * At the end of the page Ctrl+C is pressed wherever something still runs. Lines that need Docker,
- * Kubernetes or another program that is not to be had here are passed over, and so are `npm ci` and
- * blocks with the mark `not-run`: test/unit/docs/pages.test.ts judges them.
+ * At the end of the page Ctrl+C is pressed wherever something still runs. Lines that need what is
+ * not to be had here (NOT_RUN) are passed over, and so are `npm ci` and blocks with the mark
+ * `not-run`: test/unit/docs/pages.test.ts judges them.
  */
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { ROOT } from '../../../scripts/build.ts';
@@ -22,7 +22,8 @@ import { OPTIONS } from '../../../src/config/options.ts';
 import { sleep } from '../../../src/lib/clock.ts';
 import { findFreePort } from '../../../src/mongo/child-processes.ts';
 import type { Ending } from '../engine-process.ts';
-import { NOT_RUN } from './command-rules.ts';
+import { isNotRun } from './command-rules.ts';
+import { writeKafkaPrograms } from './kafka-programs.ts';
 import { type Block, type Page, readPage } from './page.ts';
 import { logicalLines, recordedCommands } from './recorded-shell.ts';
 import { Terminal } from './terminal.ts';
@@ -68,9 +69,6 @@ export async function runPage(test: Ending, path: string, options: PageOptions =
 const markOf = ({ marks }: Block, name: string) =>
   marks.find((mark) => mark.startsWith(`${name}=`))?.slice(name.length + 1);
 
-const isNotRun = ([program, verb]: readonly string[]) =>
-  NOT_RUN.has(program) || (program === 'npm' && (verb === 'ci' || verb === 'rebuild'));
-
 interface Typed {
   readonly lines: readonly string[];
   /** The exit status of each. */
@@ -113,12 +111,15 @@ class PageRun {
     for (const name of ['dist', 'docker', 'package.json']) {
       await symlink(join(ROOT, name), join(folder, name));
     }
-    await writeFile(join(folder, 'npm'), NPM, { mode: 0o755 });
-    await writeFile(join(folder, 'vendaval'), VENDAVAL, { mode: 0o755 });
+    const programs = join(folder, '.bin');
+    await mkdir(programs);
+    await writeFile(join(programs, 'npm'), NPM, { mode: 0o755 });
+    await writeFile(join(programs, 'vendaval'), VENDAVAL, { mode: 0o755 });
+    if (/\bkafka-[a-z]+\.sh\b/.test(page.source)) await writeKafkaPrograms(programs);
     const { servers } = options;
     const address = options.httpAddress ?? `127.0.0.1:${await findFreePort()}`;
     const env = {
-      PATH: [folder, process.env.PATH].join(delimiter),
+      PATH: [programs, process.env.PATH].join(delimiter),
       HTTP_ADDRESS: address,
       ...(servers ? { KAFKA_BROKERS: servers.brokers, MONGO_URL: servers.mongoUrl } : {}),
     };

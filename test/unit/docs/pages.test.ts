@@ -3,13 +3,20 @@
  * are taken by the parser that users meet, links lead somewhere, translations have the same parts.
  * What can be run is run by test/integration/docs.test.ts.
  */
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { ROOT } from '../../../scripts/build.ts';
-import { problemOf } from '../../parts/docs/command-rules.ts';
+import { isNotRun, NOT_RUN, problemOf } from '../../parts/docs/command-rules.ts';
 import { type Block, blocksOf, type Page, pagePaths, readPage } from '../../parts/docs/page.ts';
+import {
+  COUNTED,
+  FROM_NOTHING,
+  LESSONS,
+  ONLY_PARSED,
+  WITH_SIGN_IN,
+} from '../../parts/docs/pages-run.ts';
 import { recordedCommands } from '../../parts/docs/recorded-shell.ts';
 import { translations } from '../../parts/docs/translations.ts';
 
@@ -66,6 +73,34 @@ describe('the blocks', LONG, () => {
       .filter(({ language }) => language === 'sh')
       .flatMap(({ text }) => recordedCommands(text).map((command) => command.join(' ')));
     expect(commands.slice(0, 4)).toEqual(['npm ci', 'npm run demo', 'npm ci', 'npm test']);
+  });
+});
+
+describe('the commands', LONG, () => {
+  const commandsOf = (page: Page) =>
+    blocksOf(page)
+      .filter(({ language }) => language === 'sh')
+      .flatMap(({ text }) => recordedCommands(text));
+
+  it('of every page are gone through by a test, or are those of a page that is', () => {
+    const lessons = readdirSync(join(ROOT, LESSONS)).map((name) => `${LESSONS}/${name}`);
+    const done = [...lessons, ...FROM_NOTHING, ...COUNTED, ...WITH_SIGN_IN, ...ONLY_PARSED];
+    const originals = new Map(translations());
+    const left = [...pages.values()]
+      .filter((page) => !done.includes(originals.get(page.path) ?? page.path))
+      .filter((page) => commandsOf(page).some((command) => !isNotRun(command)));
+    expect(left.map(({ path }) => path)).toEqual([]);
+  });
+
+  it.each(['README.md', 'README.pt-BR.md'])('that are not run are named in %s', (path) => {
+    const asked = [...pages.values()].flatMap(commandsOf).filter(isNotRun);
+    const programs = new Set(asked.map(([program]) => program).filter((name) => name !== 'npm'));
+    expect([...programs].sort()).toEqual(Object.keys(NOT_RUN).sort());
+    const paragraph = pages
+      .get(path)!
+      .source.split('\n\n')
+      .find((text) => text.includes('`kubectl`,'));
+    for (const program of programs) expect(paragraph).toContain(`\`${program}\``);
   });
 });
 
@@ -165,4 +200,19 @@ describe('a translation', () => {
     expect(shapeOf(translated)).toEqual(shapeOf(page));
     expect(blocksOf(translated).map(typed)).toEqual(blocksOf(page).map(typed));
   });
+
+  it.each(translations())('%s has the figures of %s', (other, original) => {
+    const figures = figuresOf(readPage(original), /(?<=\d),(?=\d{3}\b)/g);
+    expect(figuresOf(readPage(other), /(?<=\d)\.(?=\d{3}\b)/g)).toEqual(figures);
+  });
 });
+
+/** Every number of the text that is no code and no address, sorted, with a decimal point. */
+function figuresOf({ source }: Page, thousands: RegExp): string[] {
+  const text = source
+    .replace(/^ *(```|~~~)[\s\S]*?^ *\1/gm, '')
+    .replace(/`[^`]*`|\]\([^)]*\)|<[^>]*>/g, '')
+    .replace(thousands, '')
+    .replace(/(?<=\d),(?=\d)/g, '.');
+  return (text.match(/\d+(?:[.:]\d+)*/g) ?? []).sort();
+}

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { isNotRun } from '../../parts/docs/command-rules.ts';
 import { runPage } from '../../parts/docs/run-page.ts';
 
 const LIMIT = { timeout: 120_000 };
@@ -49,5 +50,18 @@ describe('a page is done as it is written', () => {
   it('but for what cannot be had, and what is marked so', LIMIT, async () => {
     const page = ['~~~sh', 'docker compose up', 'npm ci', 'true', '~~~'];
     expect(await run(...page, '~~~sh not-run', 'false', '~~~')).toMatchObject({ lines: 1 });
+  });
+
+  it("and of Docker's commands those of Kafka's own programs are run", () => {
+    const kafka = 'docker exec -it kafka /opt/kafka/bin/kafka-topics.sh --list';
+    expect(isNotRun(kafka.split(' '))).toBe(false);
+    for (const other of [
+      'docker compose -f docker/compose.yaml up -d',
+      'docker exec -it mongo mongosh',
+      'docker exec -it kafka /opt/kafka/bin/kafka-run-class.sh',
+      'docker exec -it mongo /opt/kafka/bin/kafka-topics.sh --list',
+    ]) {
+      expect(isNotRun(other.split(' ')), other).toBe(true);
+    }
   });
 });
