@@ -2,8 +2,8 @@
  * What docker/compose.yaml starts, without Docker: Kafka with the file's own settings, a database
  * with its user and password, and every command and health check of ours with the environment that
  * it gets there. Only the hosts' names and ports are others. Prometheus runs, where it is
- * installed, with the file's configuration. Not here for want of their images: mongod's and
- * mongo-express' own start, Grafana. About 30 s.
+ * installed, with the file's configuration, and answers the dashboard's queries. Not here for want
+ * of their images: mongod's and mongo-express' own start, Grafana. About 30 s.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -155,6 +155,14 @@ test('the topics, three engines and the producer of the compose file run with Ka
   await vi.waitUntil(async () => (await sales.countDocuments()) > 0, WAIT);
 }, 300_000);
 
+/** With the engine chosen as a reader who has chosen none has it. */
+function dashboardQueries(): string[] {
+  const { panels } = JSON.parse(read('docker/observability/grafana-dashboard.json'));
+  return panels
+    .flatMap((panel: { targets: { expr: string }[] }) => panel.targets.map(({ expr }) => expr))
+    .map((expr: string) => expr.replaceAll('$instance', '.*'));
+}
+
 const hasPrometheus = spawnSync('prometheus', ['--version']).error === undefined;
 
 test.skipIf(!hasPrometheus)(
@@ -195,6 +203,15 @@ test.skipIf(!hasPrometheus)(
     await vi.waitUntil(async () => (await query('up{job="vendaval"}'))[0] === '1', WAIT);
     const lags = async () => (await query('kafka_consumergroup_group_lag')).length;
     await vi.waitUntil(async () => (await lags()) === 3, WAIT);
+    // What the dashboard shows of an engine at work; of one that rejects nothing these are empty.
+    run(t, 'produce');
+    for (const expr of dashboardQueries().filter((text) => !/_rejected_|_events_/.test(text))) {
+      await vi
+        .waitUntil(async () => (await query(expr)).length > 0, WAIT)
+        .catch(() => {
+          throw new Error(`the dashboard has nothing to show for ${expr}`);
+        });
+    }
   },
   300_000,
 );

@@ -5,11 +5,13 @@
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { OPTIONS } from '../../../src/config/options.ts';
 import { resolveSettings } from '../../../src/config/settings.ts';
+import { blocksOf, readPage } from '../../parts/docs/page.ts';
 
 const root = new URL('../../../', import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8');
@@ -104,6 +106,24 @@ describe('docker/compose.yaml', () => {
     expect(port).toBe(4040);
   });
 
+  it('gives Grafana the dashboard and the Prometheus that there are', () => {
+    const { volumes = [], environment = {} } = compose.services.grafana;
+    const mounts = new Map(
+      volumes.map((volume) => volume.split(':').slice(0, 2) as [string, string]),
+    );
+    expect(mounts.get('./observability/grafana')).toBe('/etc/grafana/provisioning');
+    const dashboards = dirname(mounts.get('./observability/grafana-dashboard.json')!);
+    const provisioning = (path: string) => parse(read(`docker/observability/grafana/${path}`));
+    const { providers } = provisioning('dashboards/vendaval.yml');
+    expect(providers).toMatchObject([{ type: 'file', options: { path: dashboards } }]);
+    const home = environment.GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH;
+    expect(home).toBe(mounts.get('./observability/grafana-dashboard.json'));
+    const { datasources } = provisioning('datasources/prometheus.yml');
+    const [port] = compose.services.prometheus.ports!.map((one) => one.split(':')[2]);
+    const url = `http://prometheus:${port}`;
+    expect(datasources).toMatchObject([{ type: 'prometheus', access: 'proxy', url }]);
+  });
+
   const hasPromtool = spawnSync('promtool', ['--version']).error === undefined;
 
   it.skipIf(!hasPromtool)('gives Prometheus a configuration that it takes', () => {
@@ -111,6 +131,23 @@ describe('docker/compose.yaml', () => {
       const file = pathOf(`docker/observability/${name}`);
       execFileSync('promtool', ['check', 'config', file], { stdio: 'pipe' });
     }
+  });
+});
+
+describe('the secrets for Docker in docs/SECURITY.md', () => {
+  it('are variables that the program takes, and files that are mounted', () => {
+    const block = blocksOf(readPage('docs/SECURITY.md')).find((one) => one.language === 'yaml');
+    const { services: secured, secrets } = parse(block!.text);
+    const { environment, secrets: mounted } = secured.engine;
+    expect(mounted.sort()).toEqual(Object.keys(secrets).sort());
+    const values = Object.entries<string>(environment);
+    expect(values.filter(([name]) => !VARIABLES.has(name))).toEqual([]);
+    const files = values.filter(([, value]) => value.startsWith('/')).map(([, value]) => value);
+    expect(files.sort()).toEqual(mounted.map((name: string) => `/run/secrets/${name}`).sort());
+    const plain = values.filter(([, value]) => !value.startsWith('/'));
+    // The files are there only in the container.
+    const given = { ...Object.fromEntries(plain), KAFKA_CA: 'ca.pem', KAFKA_PASSWORD: 'x' };
+    expect(resolveSettings({ flags: {}, env: given }).settings.kafkaSasl).toBe('SCRAM-SHA-512');
   });
 });
 

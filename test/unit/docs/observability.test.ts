@@ -1,7 +1,9 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
 import { CHECKPOINT_STEPS } from '../../../src/coordinator/checkpoint-report.ts';
 import type { EngineStatus } from '../../../src/coordinator/engine-events.ts';
@@ -21,7 +23,17 @@ const rules: Rule[] = parse(read('alerts.yml')).groups.flatMap(
   (group: { rules: Rule[] }) => group.rules,
 );
 const dashboard = JSON.parse(read('grafana-dashboard.json'));
-const panels: { title: string; targets: { expr: string }[] }[] = dashboard.panels;
+/** What the reader has chosen in the dashboard. */
+const CHOSEN_SOURCE = /^\$\{datasource\}$/;
+
+interface Asking {
+  readonly datasource: { readonly uid: string };
+}
+interface Target extends Asking {
+  readonly expr: string;
+  readonly legendFormat?: string;
+}
+const panels: (Asking & { title: string; targets: Target[] })[] = dashboard.panels;
 
 /** Everything that a scrape names, of an engine that reads two partitions. */
 async function exposedNames(): Promise<Set<string>> {
@@ -100,6 +112,34 @@ describe('alert rules and dashboard', () => {
   const hasPromtool = spawnSync('promtool', ['--version']).error === undefined;
 
   // .ci/run installs it; on a machine without it, the cases above still hold the names.
+  it.skipIf(!hasPromtool)("are all of Prometheus' language, the dashboard's too", () => {
+    const own = mkdtempSync(join(tmpdir(), 'vendaval-rules-'));
+    onTestFinished(() => rmSync(own, { recursive: true, force: true }));
+    const expressions = panels.flatMap(({ targets }) => targets.map(({ expr }) => expr));
+    const records = expressions.map((expr, i) => ({ record: `panel_${i}`, expr }));
+    const check = (all: object[]) => {
+      const file = join(own, 'rules.yml');
+      writeFileSync(file, JSON.stringify({ groups: [{ name: 'dashboard', rules: all }] }));
+      return spawnSync('promtool', ['check', 'rules', file], { encoding: 'utf8' });
+    };
+    expect(check(records)).toMatchObject({ status: 0, stderr: '' });
+    expect(check([...records, { record: 'bad', expr: 'sum(rate(x[1m])' }]).status).not.toBe(0);
+  });
+
+  it('show in a panel only what its query has, and ask the data source that is chosen', () => {
+    for (const { title, datasource, targets } of panels) {
+      expect(datasource.uid, title).toMatch(CHOSEN_SOURCE);
+      for (const target of targets) {
+        expect(target.datasource.uid, title).toMatch(CHOSEN_SOURCE);
+        const labels = [...(target.legendFormat ?? '').matchAll(/\{\{\s*(\w+)\s*\}\}/g)];
+        for (const [, label] of labels) {
+          const grouped = /\bby \(([^)]*)\)/.exec(target.expr)?.[1].split(/,\s*/);
+          expect(grouped ?? ['instance'], `${title}: ${target.expr}`).toContain(label);
+        }
+      }
+    }
+  });
+
   it.skipIf(!hasPromtool)('fire as their cases say, in promtool', () => {
     for (const [kind, file] of [
       ['check', 'alerts.yml'],
