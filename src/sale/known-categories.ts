@@ -27,7 +27,15 @@ const COUNTED_PROBES_MAX = 8;
 /** Where `learn` puts a text, with room before and behind it. */
 const TEXT_AT = 4;
 
+/** Another table that is to know what JSON can spell without escapes. */
+export interface CategoryMirror {
+  /** @param quoted the name with its closing quote */
+  learn(quoted: Buffer, id: number): void;
+  clear(): void;
+}
+
 export class KnownCategories {
+  readonly #mirror: CategoryMirror | null;
   #count = 0;
   /** Text with its closing quote, zero-padded, STRIDE_WORDS for each entry. */
   readonly #words = new Int32Array(KNOWN_CATEGORIES_MAX * STRIDE_WORDS);
@@ -39,6 +47,10 @@ export class KnownCategories {
   readonly #cache = new Int32Array(1 << CACHE_BITS).fill(NONE);
   readonly #table = new Int32Array(TABLE_SLOTS).fill(NONE);
   readonly #counted = new Int32Array(1 << COUNTED_BITS).fill(NONE);
+
+  constructor(mirror: CategoryMirror | null = null) {
+    this.#mirror = mirror;
+  }
 
   /** Entry of the string whose content starts at `from`, or -1. */
   find(bytes: Uint8Array, view: DataView, from: number, end: number): number {
@@ -108,6 +120,7 @@ export class KnownCategories {
         entry = this.#add(view, length, id);
         slot = this.#slotOf(text, view, length);
         this.#table[slot] = entry;
+        this.#mirror?.learn(text.subarray(TEXT_AT, TEXT_AT + length + 1), id);
       }
       entry = this.#table[slot];
     }
@@ -140,6 +153,7 @@ export class KnownCategories {
       this.#cache.fill(NONE);
       this.#table.fill(NONE);
       this.#counted.fill(NONE);
+      this.#mirror?.clear();
     }
     const entry = this.#count++;
     const words = (length + 4) >> 2;

@@ -11,14 +11,25 @@ const SLOTS = 1 << SLOT_BITS;
 /** Bytes of a timestamp that the cache is keyed on. */
 export const MINUTE_BYTES = 16;
 
+/** 2^11 slots: four words of key, and the two times in milliseconds. */
+export interface MinuteTables {
+  readonly keys: Int32Array;
+  readonly utcMs: Float64Array;
+  readonly zonedMs: Float64Array;
+}
+
 export class KnownMinutes {
   readonly #zone: Zone;
-  readonly #keys = new Int32Array(4 * SLOTS);
-  readonly #utcMs = new Float64Array(SLOTS);
-  readonly #zonedMs = new Float64Array(SLOTS);
+  readonly #keys: Int32Array;
+  readonly #utcMs: Float64Array;
+  readonly #zonedMs: Float64Array;
 
-  constructor(zone: Zone) {
+  /** @param tables zeroed ones that others read too, by the same rule of slots */
+  constructor(zone: Zone, tables?: MinuteTables) {
     this.#zone = zone;
+    this.#keys = tables?.keys ?? new Int32Array(4 * SLOTS);
+    this.#utcMs = tables?.utcMs ?? new Float64Array(SLOTS);
+    this.#zonedMs = tables?.zonedMs ?? new Float64Array(SLOTS);
   }
 
   /** Slot of the minute that is spelled at `at`, or -1 when it is none. */

@@ -6,7 +6,7 @@
  * No object, string or closure is made for a sale that is read in place.
  */
 import { KnownCategories } from './known-categories.ts';
-import { KnownMinutes, MINUTE_BYTES } from './known-minutes.ts';
+import { KnownMinutes, MINUTE_BYTES, type MinuteTables } from './known-minutes.ts';
 import { REASON, type ReasonCode } from './reasons.ts';
 import { judgeSale } from './reference.ts';
 import {
@@ -87,12 +87,20 @@ export class SaleScanner {
   /** Length of the last id; the next one's is usually the same. At least a word. */
   #idBytes = 36;
 
-  /** @param known those of `categories`, shared with whoever else reads the same partition */
-  constructor(rules: SaleRules, categories: CategoryIds, known = new KnownCategories()) {
+  /**
+   * @param known those of `categories`, shared with whoever else reads the same partition
+   * @param minutes where to keep the minutes that were looked up, shared alike
+   */
+  constructor(
+    rules: SaleRules,
+    categories: CategoryIds,
+    known = new KnownCategories(),
+    minutes?: MinuteTables,
+  ) {
     this.#rules = rules;
     this.#categories = categories;
     this.#knownCategories = known;
-    this.#knownMinutes = new KnownMinutes(zoneOf(rules.timeZone));
+    this.#knownMinutes = new KnownMinutes(zoneOf(rules.timeZone), minutes);
     const memory = new ArrayBuffer(COPIED_BYTES_MAX + READ_AHEAD_BYTES);
     this.#copy = Buffer.from(memory);
     this.#copyView = new DataView(memory);

@@ -17,12 +17,14 @@ import { FlatReader, flatKindAt, KIND } from '../sale/flatbuffers/reader.ts';
 import { KnownCategories } from '../sale/known-categories.ts';
 import { REASON, REASONS } from '../sale/reasons.ts';
 import { SaleScanner } from '../sale/scanner.ts';
+import { BatchReader } from '../sale/simd/batch-reader.ts';
 import { NO_MARK } from '../state/batch-mark.ts';
 import { SNAPSHOT } from '../state/layout.ts';
 import type { WorkerRegion } from '../state/partition-region.ts';
 import type { RecordSpans } from '../state/reject-log.ts';
 import type { SingleWriterTable } from '../state/single-writer-table.ts';
 import { firstTimelyWindow } from '../window/watermark.ts';
+import { windowEndMs } from '../window/window.ts';
 import type { LeaseStart, TimeRules } from './lease-protocol.ts';
 
 const OPEN_BRACE = 123;
@@ -31,6 +33,15 @@ const OPEN_BRACE = 123;
 const FULL = -1;
 /** The value is a batch of sales. */
 const SALE_BATCH = -2;
+
+/**
+ * Where the reader finds fewer rows than this before it stops, it is asked again after more and
+ * more records only: asking costs as much as reading a few.
+ */
+const WORTH_ROWS = 8;
+const PAUSE_MAX = 63;
+/** A batch of fewer is not worth asking. */
+const WORTH_RECORDS = 4;
 
 /** A varint cursor over a response: the position moves, values come back as numbers. */
 class RecordCursor {
@@ -67,6 +78,8 @@ export class PartitionAccumulator {
   #oldestRecordMs = -1;
   #newestRecordMs = -1;
   readonly #region: WorkerRegion;
+  /** Finds the plain sales; null where the scanner is to read all. */
+  readonly #reader: BatchReader | null;
   readonly #scanner: SaleScanner;
   readonly #flat: FlatReader;
   readonly #rules: TimeRules;
@@ -75,6 +88,10 @@ export class PartitionAccumulator {
   #guardedBelow = 0;
   /** Window indices below this one are late. */
   #firstOpenWindow: number;
+  /** The event time that makes those more; before it, there is nothing to compute. */
+  #opensAtMs = Number.NEGATIVE_INFINITY;
+  /** Of the batch that is being judged: the offset of the record before. */
+  #lastOffset = Number.NaN;
   /** Of the batch that is being judged: its late sales, where those are counted. */
   #lateInBatch = 0;
   readonly #cursor = new RecordCursor();
@@ -87,11 +104,18 @@ export class PartitionAccumulator {
     headersEnd: 0,
   };
 
-  constructor(region: WorkerRegion, rules: TimeRules, start: LeaseStart) {
+  constructor(
+    region: WorkerRegion,
+    rules: TimeRules,
+    start: LeaseStart,
+    reader = BatchReader.make(),
+  ) {
     this.#region = region;
     this.#rules = rules;
-    const known = new KnownCategories();
-    this.#scanner = new SaleScanner({ timeZone: rules.timeZone }, region.dictionary, known);
+    this.#reader = reader;
+    const known = new KnownCategories(reader?.categories);
+    const { timeZone } = rules;
+    this.#scanner = new SaleScanner({ timeZone }, region.dictionary, known, reader?.minutes);
     this.#flat = new FlatReader(region.dictionary, known);
     this.nextOffset = start.nextOffset;
     this.lastEpoch = start.lastBatch.epoch;
@@ -117,57 +141,129 @@ export class PartitionAccumulator {
     this.#noteTime(head.timestampMs);
     const cursor = this.#cursor;
     cursor.position = head.recordsStart;
-    let last = head.baseOffset - 1;
-    for (let i = 0; i < head.recordCount; i++) {
-      const length = cursor.varint(bytes);
-      const end = cursor.position + length;
-      if (!(length >= 6) || end > head.end) throw this.#corrupt(head, 'record length');
-      // Seen before the last one is judged: a batch that is wrong is never passed as a whole.
-      if ((end === head.end) !== (i === head.recordCount - 1)) {
-        throw this.#corrupt(head, `not ${head.recordCount} records`);
+    this.#lastOffset = head.baseOffset - 1;
+    const reader = this.#reader;
+    reader?.forget();
+    let done = 0;
+    let askAt = reader && head.recordCount >= WORTH_RECORDS ? 0 : Number.POSITIVE_INFINITY;
+    let pause = 0;
+    while (done < head.recordCount) {
+      if (done >= askAt) {
+        const lastDelta = this.#lastOffset - head.baseOffset;
+        const left = head.recordCount - done;
+        const rows = reader!.read(bytes, cursor.position, head.end, left, lastDelta);
+        if (!this.#addRows(bytes, view, head, rows, done)) return this.#full(head);
+        cursor.position = reader!.position;
+        done += rows;
+        if (!reader!.isDeclined) continue;
+        pause = rows >= WORTH_ROWS ? 1 : Math.min(2 * pause + 1, PAUSE_MAX);
+        askAt = done + pause;
       }
-      cursor.position++; // attributes: none are defined
-      const timestampDelta = cursor.varint(bytes);
-      const offset = head.baseOffset + cursor.varint(bytes);
-      // One that comes twice, or from before its batch, would pass for one that was read before.
-      if (offset <= last) throw this.#corrupt(head, `offset ${offset} comes again`);
-      last = offset;
-      if (offset < this.nextOffset) {
-        cursor.position = end;
-        continue;
-      }
-      const keyLength = cursor.varint(bytes);
-      const keyStart = cursor.position;
-      if (keyLength > 0) cursor.position += keyLength;
-      const valueLength = cursor.varint(bytes);
-      const valueStart = cursor.position;
-      const valueEnd = valueLength > 0 ? valueStart + valueLength : valueStart;
-      if (valueEnd >= end || offset > head.lastOffset) {
-        throw this.#corrupt(head, `record at offset ${offset}`);
-      }
-      const timestampMs = head.hasLogAppendTime
-        ? head.timestampMs
-        : head.timestampMs + timestampDelta;
-      let reason = this.#judge(bytes, view, valueStart, valueEnd, offset, timestampMs);
-      if (reason === SALE_BATCH) {
-        this.#point(keyStart, keyLength, valueStart, valueLength, end);
-        reason = this.#judgeSaleBatch(bytes, view, valueStart, valueEnd, offset, timestampMs);
-      }
-      if (reason < 0) return this.#full(head);
-      if (reason > 0) {
-        this.#point(keyStart, keyLength, valueStart, valueLength, end);
-        const detail = this.#detail(reason, timestampMs);
-        const log = this.#region.active.rejectLog;
-        if (!log.append(bytes, this.#spans, offset, timestampMs, reason, detail)) {
-          return this.#full(head);
-        }
-        this.rejected[reason]++;
-      }
-      this.nextOffset = offset + 1;
-      cursor.position = end;
+      if (!this.#addRecord(bytes, view, head, done)) return this.#full(head);
+      done++;
     }
     if (cursor.position !== head.end) throw this.#corrupt(head, 'not 0 records');
     this.passBatch(head);
+    return true;
+  }
+
+  /**
+   * The sales that the reader has found, from the batch's record number `done` on.
+   *
+   * @returns false when the delta is full
+   */
+  #addRows(bytes: Buffer, view: DataView, head: BatchHead, rows: number, done: number): boolean {
+    const { recordAt, offsetDelta, categoryId, timestampDelta, centavos, eventMs, shift } =
+      this.#reader!;
+    const { windowMs, futureToleranceMs } = this.#rules;
+    const { table } = this.#region.active;
+    const { baseOffset, lastOffset, hasLogAppendTime, timestampMs: batchMs } = head;
+    const guardedBelow = this.#guardedBelow;
+    let window = 0;
+    let windowStartMs = Number.POSITIVE_INFINITY;
+    for (let row = 0; row < rows; row++) {
+      const offset = baseOffset + offsetDelta[row];
+      if (offset < this.nextOffset) continue;
+      const ms = eventMs[row];
+      // Sales of one batch are mostly of one window, and a division costs more than a comparison.
+      if (!(ms >= windowStartMs && ms < windowStartMs + windowMs)) {
+        window = Math.floor(ms / windowMs);
+        windowStartMs = window * windowMs;
+      }
+      const timestampMs = hasLogAppendTime ? batchMs : batchMs + timestampDelta[row];
+      const isPlain =
+        ms <= timestampMs + futureToleranceMs &&
+        window >= this.#firstOpenWindow &&
+        offset >= guardedBelow &&
+        offset <= lastOffset;
+      if (!isPlain) {
+        this.#cursor.position = recordAt[row] + shift;
+        this.#lastOffset = offset - 1;
+        if (!this.#addRecord(bytes, view, head, done + row)) return false;
+        continue;
+      }
+      if (!table.add(window, categoryId[row], centavos[row])) return false;
+      this.counted++;
+      this.nextOffset = offset + 1;
+      if (ms <= this.maxEventMs) continue;
+      this.maxEventMs = ms;
+      if (ms >= this.#opensAtMs) this.#open(ms);
+    }
+    if (rows > 0) this.#lastOffset = head.baseOffset + offsetDelta[rows - 1];
+    return true;
+  }
+
+  /**
+   * Judges the batch's record number `index`, at the cursor, and leaves the cursor behind it.
+   *
+   * @returns false when the delta is full
+   */
+  #addRecord(bytes: Buffer, view: DataView, head: BatchHead, index: number): boolean {
+    const cursor = this.#cursor;
+    const length = cursor.varint(bytes);
+    const end = cursor.position + length;
+    if (!(length >= 6) || end > head.end) throw this.#corrupt(head, 'record length');
+    // Seen before the last one is judged: a batch that is wrong is never passed as a whole.
+    if ((end === head.end) !== (index === head.recordCount - 1)) {
+      throw this.#corrupt(head, `not ${head.recordCount} records`);
+    }
+    cursor.position++; // attributes: none are defined
+    const timestampDelta = cursor.varint(bytes);
+    const offset = head.baseOffset + cursor.varint(bytes);
+    // One that comes twice, or from before its batch, would pass for one that was read before.
+    if (offset <= this.#lastOffset) throw this.#corrupt(head, `offset ${offset} comes again`);
+    this.#lastOffset = offset;
+    if (offset < this.nextOffset) {
+      cursor.position = end;
+      return true;
+    }
+    const keyLength = cursor.varint(bytes);
+    const keyStart = cursor.position;
+    if (keyLength > 0) cursor.position += keyLength;
+    const valueLength = cursor.varint(bytes);
+    const valueStart = cursor.position;
+    const valueEnd = valueLength > 0 ? valueStart + valueLength : valueStart;
+    if (valueEnd >= end || offset > head.lastOffset) {
+      throw this.#corrupt(head, `record at offset ${offset}`);
+    }
+    const timestampMs = head.hasLogAppendTime
+      ? head.timestampMs
+      : head.timestampMs + timestampDelta;
+    let reason = this.#judge(bytes, view, valueStart, valueEnd, offset, timestampMs);
+    if (reason === SALE_BATCH) {
+      this.#point(keyStart, keyLength, valueStart, valueLength, end);
+      reason = this.#judgeSaleBatch(bytes, view, valueStart, valueEnd, offset, timestampMs);
+    }
+    if (reason < 0) return false;
+    if (reason > 0) {
+      this.#point(keyStart, keyLength, valueStart, valueLength, end);
+      const detail = this.#detail(reason, timestampMs);
+      const log = this.#region.active.rejectLog;
+      if (!log.append(bytes, this.#spans, offset, timestampMs, reason, detail)) return false;
+      this.rejected[reason]++;
+    }
+    this.nextOffset = offset + 1;
+    cursor.position = end;
     return true;
   }
 
@@ -409,7 +505,13 @@ export class PartitionAccumulator {
 
   #advanceTo(eventMs: number): void {
     this.maxEventMs = eventMs;
+    if (eventMs >= this.#opensAtMs) this.#open(eventMs);
+  }
+
+  #open(eventMs: number): void {
+    const { windowMs, watermarkDelayMs } = this.#rules;
     this.#firstOpenWindow = this.#openFrom(eventMs);
+    this.#opensAtMs = windowEndMs(this.#firstOpenWindow, windowMs) + watermarkDelayMs;
   }
 
   #isCovered(window: number, category: number, offset: number): boolean {

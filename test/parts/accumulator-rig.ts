@@ -1,5 +1,6 @@
 /** A partition's accumulator with its memory, for unit tests: batches in, plain values out. */
 import { BatchHead } from '../../src/kafka/record-batch.ts';
+import { BatchReader } from '../../src/sale/simd/batch-reader.ts';
 import type { LeaseStart } from '../../src/workers/lease-protocol.ts';
 import { PartitionAccumulator } from '../../src/workers/partition-accumulator.ts';
 import { Drained, FROM_THE_START, LIMITS, RULES, regionPair } from './lease-regions.ts';
@@ -9,9 +10,11 @@ export function accumulatorRig(
   start: Partial<LeaseStart> = {},
   limits = LIMITS,
   names: readonly string[] = [],
+  reader = BatchReader.make(),
 ) {
   const { worker, coordinator } = regionPair(limits, names);
-  const accumulator = new PartitionAccumulator(worker, RULES, { ...FROM_THE_START, ...start });
+  const from = { ...FROM_THE_START, ...start };
+  const accumulator = new PartitionAccumulator(worker, RULES, from, reader);
   const drained = new Drained();
   return {
     accumulator,

@@ -10,6 +10,7 @@ import { PartitionTotals } from '../../src/coordinator/partition-totals.ts';
 import { BatchHead } from '../../src/kafka/record-batch.ts';
 import type { Register } from '../../src/mongo/totals-store.ts';
 import { encodeSale, encodeSaleBatch } from '../../src/sale/flatbuffers/encode.ts';
+import { BatchReader } from '../../src/sale/simd/batch-reader.ts';
 import { readSnapshot } from '../../src/state/partition-region.ts';
 import type { LeaseStart } from '../../src/workers/lease-protocol.ts';
 import { PartitionAccumulator } from '../../src/workers/partition-accumulator.ts';
@@ -95,6 +96,9 @@ const entries: fc.Arbitrary<Entry> = fc.oneof(
 );
 
 const policies = fc.constantFrom<LatePolicy>('reject', 'count');
+
+/** As on most processors, or as on one without SIMD. */
+const readers = fc.constantFrom(BatchReader.make, () => null);
 
 /** Batches with gaps between and inside them. */
 const logs: fc.Arbitrary<LogBatch[]> = fc
@@ -196,34 +200,42 @@ describe('PartitionAccumulator on generated logs', () => {
     const freezes = fc.infiniteStream(fc.boolean());
     const limits = fc.constantFrom(TINY, ROOMY);
     fc.assert(
-      fc.property(logs, freezes, limits, policies, (log, freezeNow, size, late) => {
-        const region = regionPair(size);
-        const rules = { ...RULES, late };
-        const accumulator = new PartitionAccumulator(region.worker, rules, FROM_THE_START);
-        const drained = new Drained();
-        const freeze = () => {
-          accumulator.writeSnapshot(0, false);
-          region.worker.freeze();
-          drained.take(region.coordinator);
-        };
-        for (const batch of log) {
-          addBatch(accumulator, encode(batch), freeze);
-          if (freezeNow.next().value) freeze();
-        }
-        freeze();
-        const expected = oracle(log, late);
-        expect(drained.sums).toEqual(expected.sums);
-        expect(drained.rejections).toEqual(expected.rejections);
-        expect(drained.categories).toEqual(expected.categories);
-        expect(drained.snapshot).toMatchObject({
-          counted: expected.counted,
-          lateCounted: expected.lateCounted,
-          maxEventMs: expected.maxEventMs,
-          nextOffset: log.at(-1)!.lastOffset + 1,
-        });
-        const rejected = drained.snapshot!.rejected.reduce((sum, count) => sum + count, 0);
-        expect(rejected).toBe(expected.rejections.length);
-      }),
+      fc.property(
+        logs,
+        freezes,
+        limits,
+        policies,
+        readers,
+        (log, freezeNow, size, late, reader) => {
+          const region = regionPair(size);
+          const rules = { ...RULES, late };
+          const start = FROM_THE_START;
+          const accumulator = new PartitionAccumulator(region.worker, rules, start, reader());
+          const drained = new Drained();
+          const freeze = () => {
+            accumulator.writeSnapshot(0, false);
+            region.worker.freeze();
+            drained.take(region.coordinator);
+          };
+          for (const batch of log) {
+            addBatch(accumulator, encode(batch), freeze);
+            if (freezeNow.next().value) freeze();
+          }
+          freeze();
+          const expected = oracle(log, late);
+          expect(drained.sums).toEqual(expected.sums);
+          expect(drained.rejections).toEqual(expected.rejections);
+          expect(drained.categories).toEqual(expected.categories);
+          expect(drained.snapshot).toMatchObject({
+            counted: expected.counted,
+            lateCounted: expected.lateCounted,
+            maxEventMs: expected.maxEventMs,
+            nextOffset: log.at(-1)!.lastOffset + 1,
+          });
+          const rejected = drained.snapshot!.rejected.reduce((sum, count) => sum + count, 0);
+          expect(rejected).toBe(expected.rejections.length);
+        },
+      ),
       { numRuns: 300 },
     );
   });

@@ -1,0 +1,430 @@
+/**
+ * AssemblyScript, compiled to WebAssembly by `npm run generate`: the plain sales of a record batch,
+ * sixteen bytes at a time, into columns. It accepts what SaleScanner accepts, with the same
+ * results, or less. At whatever it does not know for certain (escapes, nested values, a category
+ * or a minute that is not in its tables) it stops, and the accumulator reads that record with the
+ * scanner. So every `return 0` here is only slow, never wrong.
+ *
+ * The host (batch-reader.ts) fills TEXT and the tables, and asks here where they lie. Reads go up
+ * to READ_AHEAD_BYTES past the text; what stands there has no influence.
+ */
+
+/** Why a call came back, beside the position and the last offset delta. */
+export const ROWS_DONE: i32 = 0;
+export const CUT_OFF: i32 = 1;
+export const DECLINED: i32 = 2;
+
+export const ROWS_MAX: i32 = 1024;
+export const READ_AHEAD_BYTES: i32 = 64;
+
+/** Three words: the position, why, the last offset delta. */
+export const CONTROL: usize = 0;
+export const RECORD_AT: usize = 64;
+export const OFFSET_DELTA: usize = RECORD_AT + 4 * ROWS_MAX;
+export const CATEGORY_ID: usize = OFFSET_DELTA + 4 * ROWS_MAX;
+export const TIMESTAMP_DELTA: usize = CATEGORY_ID + 4 * ROWS_MAX;
+export const CENTAVOS: usize = TIMESTAMP_DELTA + 8 * ROWS_MAX;
+export const EVENT_MS: usize = CENTAVOS + 8 * ROWS_MAX;
+
+/** KnownMinutes' three tables. */
+export const MINUTE_BITS: i32 = 11;
+export const MINUTE_KEYS: usize = EVENT_MS + 8 * ROWS_MAX;
+export const MINUTE_UTC_MS: usize = MINUTE_KEYS + (16 << MINUTE_BITS);
+export const MINUTE_ZONED_MS: usize = MINUTE_UTC_MS + (8 << MINUTE_BITS);
+
+/** Open addressing: the text with its closing quote, padded with zeros to 32 bytes, and its id. */
+export const CATEGORY_BITS: i32 = 14;
+export const CATEGORY_STRIDE: i32 = 48;
+export const CATEGORY_PROBES_MAX: i32 = 8;
+export const CATEGORIES: usize = MINUTE_ZONED_MS + (8 << MINUTE_BITS);
+
+/** 32 bytes of ones, 32 of zeros. */
+export const MASKS: usize = CATEGORIES + (CATEGORY_STRIDE << CATEGORY_BITS);
+export const TEXT: usize = MASKS + 64;
+
+const TAB: u32 = 9;
+const LINE_FEED: u32 = 10;
+const CARRIAGE_RETURN: u32 = 13;
+const SPACE: u32 = 32;
+const QUOTE: u32 = 34;
+const PLUS: u32 = 43;
+const COMMA: u32 = 44;
+const MINUS: u32 = 45;
+const DOT: u32 = 46;
+const ZERO: u32 = 48;
+const COLON: u32 = 58;
+const BACKSLASH: u32 = 92;
+const LOWER_E: u32 = 101;
+const LOWER_Z: u32 = 122;
+const OPEN_BRACE: u32 = 123;
+const CLOSE_BRACE: u32 = 125;
+const CASE_BIT: u32 = 32;
+
+// The keys with their quotes and colon, and JSON's words, as they lie in memory.
+const ID_0: u64 = 0x696465705f646922; // "id_pedi
+const ID_1: u32 = 0x3a226f64; // do":
+const CATEGORIA_0: u64 = 0x726f676574616322; // "categor
+const CATEGORIA_1: u32 = 0x3a226169; // ia":
+const VALOR_0: u64 = 0x3a22726f6c617622; // "valor":
+const TIMESTAMP_0: u64 = 0x617473656d697422; // "timesta
+const TIMESTAMP_1: u32 = 0x3a22706d; // mp":
+const TRUE: u32 = 0x65757274; // true
+const ALSE: u32 = 0x65736c61; // alse
+const NULL: u32 = 0x6c6c756e; // null
+
+const ZEROS: u64 = 0x3030303030303030;
+const NO_DIGIT: u64 = 0x7676767676767676;
+const HIGH_BITS: u64 = 0x8080808080808080;
+const EVENT_TIME_MS_LIMIT: f64 = 4294967296000;
+
+/** Bits of the fields seen so far. */
+const ID: i32 = 1;
+const CATEGORIA: i32 = 2;
+const VALOR: i32 = 4;
+const TIMESTAMP: i32 = 8;
+const EXTRA: i32 = 0;
+const ALL: i32 = 15;
+
+/** Where the last varint ended; 0 when it was too long for what is read here. */
+let next: usize = 0;
+/** Bytes of the category that was found last. */
+let categoryBytes: i32 = 0;
+
+/**
+ * @param from position of the next record
+ * @param textEnd where the text that is there ends
+ * @param batchEnd where the batch's records end, there or behind it
+ * @param count records that the batch still has
+ * @param lastDelta the offset delta of the record before
+ * @returns rows that were written
+ */
+export function read(
+  from: usize,
+  textEnd: usize,
+  batchEnd: usize,
+  count: i32,
+  lastDelta: i32,
+): i32 {
+  let at = from;
+  let last = lastDelta;
+  let row: i32 = 0;
+  let why = ROWS_DONE;
+  const rows = count < ROWS_MAX ? count : ROWS_MAX;
+  while (row < rows) {
+    why = CUT_OFF;
+    if (at >= textEnd) break;
+    const length = varint(at);
+    let p = next;
+    const end = p + (length as usize);
+    if (p !== 0 && length >= 6 && (length > 0x7ffffff || end > textEnd)) break;
+    why = DECLINED;
+    if (p === 0 || length < 6) break;
+    // Seen before the last one is read: a batch that is wrong is never passed as a whole.
+    if ((end === batchEnd) !== (row === count - 1)) break;
+    const timestampDelta = varint(p + 1);
+    p = next;
+    if (p === 0) break;
+    const offsetDelta = varint(p);
+    p = next;
+    if (p === 0 || offsetDelta <= (last as i64) || offsetDelta > 0x7fffffff) break;
+    const keyLength = varint(p);
+    p = next;
+    if (p === 0 || keyLength > length) break;
+    if (keyLength > 0) p += keyLength as usize;
+    if (p >= end) break;
+    const valueLength = varint(p);
+    p = next;
+    if (p === 0 || valueLength <= 0 || valueLength > length) break;
+    const valueEnd = p + (valueLength as usize);
+    if (valueEnd >= end || !sale(p, valueEnd, row)) break;
+    store<i32>(RECORD_AT + (row << 2), at as i32);
+    store<i32>(OFFSET_DELTA + (row << 2), offsetDelta as i32);
+    store<f64>(TIMESTAMP_DELTA + (row << 3), timestampDelta as f64);
+    last = offsetDelta as i32;
+    at = end;
+    why = ROWS_DONE;
+    row++;
+  }
+  store<i32>(CONTROL, at as i32);
+  store<i32>(CONTROL + 4, why);
+  store<i32>(CONTROL + 8, last);
+  return row;
+}
+
+/** A zigzag varint of up to 49 bits. */
+function varint(at: usize): i64 {
+  let p = at;
+  let value = load<u8>(p++) as u64;
+  if (value >= 128) {
+    value &= 127;
+    let shift: u64 = 7;
+    for (;;) {
+      const byte = load<u8>(p++) as u64;
+      value |= (byte & 127) << shift;
+      if (byte < 128) break;
+      shift += 7;
+      if (shift > 42) {
+        next = 0;
+        return 0;
+      }
+    }
+  }
+  next = p;
+  return ((value >> 1) ^ -(value & 1)) as i64;
+}
+
+/** The sale in [start, end) into a row. @returns whether it was one */
+function sale(start: usize, end: usize, row: i32): i32 {
+  let p = start;
+  if ((load<u8>(p) as u32) !== OPEN_BRACE) return 0;
+  p++;
+  let seen: i32 = 0;
+  let category: i32 = -1;
+  let centavos: u64 = 0;
+  let eventMs: f64 = 0;
+  let isDone = false;
+  while (!isDone) {
+    if (p >= end) return 0;
+    if ((load<u8>(p) as u32) === SPACE) p++;
+    if ((load<u8>(p) as u32) <= SPACE) p = skipSpace(p, end);
+    const key = load<u64>(p);
+    const rest = load<u32>(p + 8);
+    let field = EXTRA;
+    if (key === ID_0 && rest === ID_1) {
+      field = ID;
+      p += 12;
+    } else if (key === CATEGORIA_0 && rest === CATEGORIA_1) {
+      field = CATEGORIA;
+      p += 12;
+    } else if (key === VALOR_0) {
+      field = VALOR;
+      p += 8;
+    } else if (key === TIMESTAMP_0 && rest === TIMESTAMP_1) {
+      field = TIMESTAMP;
+      p += 12;
+    } else {
+      // One of the four with a space before its colon is left to the scanner, too.
+      p = skipString(p, end);
+      if (p === 0 || (load<u8>(p) as u32) !== COLON) return 0;
+      p++;
+    }
+    // Given twice, the last one wins, as with JSON.parse.
+    seen |= field;
+    if ((load<u8>(p) as u32) === SPACE) p++;
+    if ((load<u8>(p) as u32) <= SPACE) p = skipSpace(p, end);
+    if (field === ID) {
+      p = skipString(p, end);
+      if (p === 0) return 0;
+    } else if (field === CATEGORIA) {
+      if ((load<u8>(p) as u32) !== QUOTE) return 0;
+      category = findCategory(p + 1);
+      if (category < 0) return 0;
+      p += (categoryBytes as usize) + 2;
+    } else if (field === VALOR) {
+      // How many of eight bytes are digits, and what number they spell.
+      const digits = load<u64>(p) ^ ZEROS;
+      const bits = ctz(((digits + NO_DIGIT) | digits) & HIGH_BITS) & ~7;
+      // One to seven; no zero before others.
+      if (bits - 8 > 48 || (bits > 8 && (digits & 0xff) === 0)) return 0;
+      let pairs = digits << (64 - bits);
+      pairs = pairs * 10 + (pairs >> 8);
+      centavos =
+        (((pairs & 0xff000000ff) * 0xf424000000064 +
+          ((pairs >> 16) & 0xff000000ff) * 0x271000000001) >>
+          32) &
+        0xffffffff;
+      centavos *= 100;
+      p += (bits >> 3) as usize;
+      if ((load<u8>(p) as u32) === DOT) {
+        const tens = digitAt(p + 1);
+        if (tens > 9) return 0;
+        centavos += 10 * tens;
+        p += 2;
+        const ones = digitAt(p);
+        if (ones <= 9) {
+          centavos += ones;
+          p++;
+          while (digitAt(p) === 0 && p < end) p++;
+        }
+      }
+      // An exponent or a further decimal is neither comma, brace nor space: see below.
+    } else if (field === TIMESTAMP) {
+      if ((load<u8>(p) as u32) !== QUOTE) return 0;
+      p++;
+      const w1 = load<u32>(p + 4);
+      const w2 = load<u32>(p + 8);
+      const w3 = load<u32>(p + 12);
+      const hash = (w2 ^ ((w3 ^ w1) * 0x85ebca6b)) * 0x9e3779b1;
+      const slot = (hash >> (32 - MINUTE_BITS)) as usize;
+      const differs = v128.xor(v128.load(p), v128.load(MINUTE_KEYS + (slot << 4)));
+      // An unused slot's key is zeros, which no timestamp spells.
+      if (v128.any_true(differs) || w1 === 0) return 0;
+      p += 16;
+      let ms: u32 = 0;
+      if ((load<u8>(p) as u32) === COLON) {
+        const tens = digitAt(p + 1);
+        const ones = digitAt(p + 2);
+        if (tens > 5 || ones > 9) return 0;
+        ms = 10_000 * tens + 1000 * ones;
+        p += 3;
+        if ((load<u8>(p) as u32) === DOT) {
+          let digit = digitAt(++p);
+          if (digit > 9) return 0;
+          let scale: u32 = 100;
+          while (digit <= 9 && p < end) {
+            ms += scale * digit;
+            scale = scale === 100 ? 10 : scale === 10 ? 1 : 0;
+            digit = digitAt(++p);
+          }
+        }
+      }
+      const byte = load<u8>(p) as u32;
+      if (byte === QUOTE) {
+        eventMs = load<f64>(MINUTE_ZONED_MS + (slot << 3)) + (ms as f64);
+        p++;
+      } else {
+        eventMs = load<f64>(MINUTE_UTC_MS + (slot << 3)) + (ms as f64);
+        if ((byte | CASE_BIT) === LOWER_Z) {
+          p++;
+        } else {
+          if (byte !== PLUS && byte !== MINUS) return 0;
+          const hours = twoDigits(p + 1);
+          const minutes = twoDigits(p + 4);
+          if (hours > 23 || minutes > 59 || (load<u8>(p + 3) as u32) !== COLON) return 0;
+          const east = (60_000 * (60 * hours + minutes)) as f64;
+          eventMs += byte === MINUS ? east : -east;
+          p += 6;
+        }
+        if ((load<u8>(p++) as u32) !== QUOTE) return 0;
+      }
+      if (!(eventMs >= 0 && eventMs < EVENT_TIME_MS_LIMIT)) return 0;
+    } else {
+      p = skipScalar(p, end);
+      if (p === 0) return 0;
+    }
+    if ((load<u8>(p) as u32) <= SPACE) p = skipSpace(p, end);
+    const byte = load<u8>(p) as u32;
+    isDone = byte === CLOSE_BRACE;
+    if (byte !== COMMA && !isDone) return 0;
+    p++;
+  }
+  if (p < end) p = skipSpace(p, end);
+  // Beyond the end is not this sale's.
+  if (p !== end || seen !== ALL) return 0;
+  store<i32>(CATEGORY_ID + (row << 2), category);
+  store<f64>(CENTAVOS + (row << 3), centavos as f64);
+  store<f64>(EVENT_MS + (row << 3), eventMs);
+  return 1;
+}
+
+/** The id of the category whose text starts at `p`; -1 when it is not in the table. */
+function findCategory(p: usize): i32 {
+  const a = v128.load(p);
+  const b = v128.load(p + 16);
+  const quote = i8x16.splat(QUOTE as i8);
+  const quotes = i8x16.bitmask(i8x16.eq(a, quote)) | (i8x16.bitmask(i8x16.eq(b, quote)) << 16);
+  const length = ctz(quotes);
+  // None, if there is no quote: 32.
+  if (length < 3 || length > 31) return -1;
+  const hash =
+    (load<u32>(p) * 0x9e3779b1) ^
+    (load<u32>(p + (length as usize) - 3) * 0x85ebca6b) ^
+    ((length as u32) * 0x2c1b3c6d);
+  const mask = MASKS + 31 - (length as usize);
+  const textA = v128.and(a, v128.load(mask));
+  const textB = v128.and(b, v128.load(mask + 16));
+  let slot = hash >> (32 - CATEGORY_BITS);
+  for (let probe = 0; probe < CATEGORY_PROBES_MAX; probe++) {
+    const entry = CATEGORIES + (slot as usize) * CATEGORY_STRIDE;
+    const differs = v128.or(
+      v128.xor(textA, v128.load(entry)),
+      v128.xor(textB, v128.load(entry + 16)),
+    );
+    if (!v128.any_true(differs)) {
+      categoryBytes = length;
+      return load<i32>(entry + 32);
+    }
+    if (load<i32>(entry) === 0) return -1;
+    slot = (slot + 1) & ((1 << CATEGORY_BITS) - 1);
+  }
+  return -1;
+}
+
+function digitAt(p: usize): u32 {
+  return (load<u8>(p) as u32) - ZERO;
+}
+
+/** 0 to 99; more when one of them is no digit. */
+function twoDigits(p: usize): u32 {
+  const tens = digitAt(p);
+  const ones = digitAt(p + 1);
+  return tens <= 9 && ones <= 9 ? 10 * tens + ones : 100;
+}
+
+function skipSpace(from: usize, end: usize): usize {
+  let p = from;
+  while (p < end) {
+    const byte = load<u8>(p) as u32;
+    if (byte > SPACE) break;
+    if (byte !== SPACE && byte !== LINE_FEED && byte !== TAB && byte !== CARRIAGE_RETURN) break;
+    p++;
+  }
+  return p;
+}
+
+/** Past a string of printable ASCII without escapes; 0 when it is anything else. */
+function skipString(from: usize, end: usize): usize {
+  if ((load<u8>(from) as u32) !== QUOTE) return 0;
+  let p = from + 1;
+  while (p < end) {
+    const text = v128.load(p);
+    // Bytes from 128 on are below zero, signed.
+    const odd = v128.or(
+      v128.or(
+        i8x16.lt_s(text, i8x16.splat(SPACE as i8)),
+        i8x16.eq(text, i8x16.splat(QUOTE as i8)),
+      ),
+      i8x16.eq(text, i8x16.splat(BACKSLASH as i8)),
+    );
+    const bits = i8x16.bitmask(odd);
+    if (bits === 0) {
+      p += 16;
+      continue;
+    }
+    p += ctz(bits) as usize;
+    return p < end && (load<u8>(p) as u32) === QUOTE ? p + 1 : 0;
+  }
+  return 0;
+}
+
+/** Past a string, number, true, false or null; 0 when it is none. */
+function skipScalar(p: usize, end: usize): usize {
+  const byte = load<u8>(p) as u32;
+  if (byte === QUOTE) return skipString(p, end);
+  if (byte === MINUS || byte - ZERO <= 9) return skipNumber(p, end);
+  const word = load<u32>(p);
+  if (word === TRUE || word === NULL) return p + 4;
+  return load<u32>(p + 1) === ALSE && (word & 0xff) === 102 ? p + 5 : 0;
+}
+
+function skipNumber(from: usize, end: usize): usize {
+  const first = (load<u8>(from) as u32) === MINUS ? from + 1 : from;
+  let p = skipDigits(first, end);
+  if (p === 0 || (digitAt(first) === 0 && p > first + 1)) return 0;
+  if ((load<u8>(p) as u32) === DOT) {
+    p = skipDigits(p + 1, end);
+    if (p === 0) return 0;
+  }
+  if (((load<u8>(p) as u32) | CASE_BIT) === LOWER_E) {
+    const sign = load<u8>(p + 1) as u32;
+    p = skipDigits(sign === PLUS || sign === MINUS ? p + 2 : p + 1, end);
+  }
+  return p;
+}
+
+/** Past at least one digit, or 0. */
+function skipDigits(from: usize, end: usize): usize {
+  let p = from;
+  while (p < end && digitAt(p) <= 9) p++;
+  return p > from ? p : 0;
+}

@@ -1,0 +1,143 @@
+/**
+ * Plain sales are read by WebAssembly where the processor has SIMD, all else by the scanner: which of
+ * them has read a record must not be seen. Both read the same batches here, sound and spoilt.
+ */
+import { describe, expect, it } from 'vitest';
+import { BatchReader } from '../../../src/sale/simd/batch-reader.ts';
+import { accumulatorRig, addBytes } from '../../parts/accumulator-rig.ts';
+import { type FROM_THE_START, LIMITS, saleJson } from '../../parts/lease-regions.ts';
+import {
+  type BatchSpec,
+  type RecordSpec,
+  recordBatch,
+  DEFAULT_TIMESTAMP_MS as T,
+} from '../../parts/record-batch-builder.ts';
+
+const sale = (i: number, eventMs = T + i, categoria = i % 2 ? 'Casa' : 'Livros'): RecordSpec => ({
+  value: saleJson(categoria, 100 + i, eventMs),
+  headers: i % 3 ? [] : [['h', 'x']],
+});
+const plain = (count: number) => Array.from({ length: count }, (_, i) => sale(i));
+const TAUGHT = recordBatch({ baseOffset: 0, records: plain(4) });
+
+interface Case {
+  readonly batch: Buffer;
+  readonly start?: Partial<typeof FROM_THE_START>;
+  readonly limits?: typeof LIMITS;
+}
+
+/** Everything that can be seen of a partition after the batch, whatever became of it. */
+function outcome({ batch, start, limits = LIMITS }: Case, reader: BatchReader | null) {
+  const rig = accumulatorRig(start, limits, [], reader);
+  const { accumulator, drained } = rig;
+  addBytes(accumulator, TAUGHT);
+  let ending: unknown = 'added';
+  try {
+    for (let stalls = 0; !addBytes(accumulator, batch); stalls++) {
+      if (stalls > 50) throw new Error('a drained delta has no room');
+      rig.freeze();
+    }
+  } catch (error) {
+    ending = error;
+  }
+  const { lastCrc, lastEpoch } = accumulator;
+  const snapshot = rig.freeze();
+  const { sums, rejections, categories } = drained;
+  return { ending, lastCrc, lastEpoch, snapshot, sums, rejections, categories };
+}
+
+function seesNoDifference(given: Case): ReturnType<typeof outcome> {
+  const byReader = outcome(given, BatchReader.make());
+  expect(byReader).toEqual(outcome(given, null));
+  return byReader;
+}
+
+const batch = (spec: Partial<BatchSpec> = {}) =>
+  recordBatch({ baseOffset: 4, records: plain(12), ...spec });
+const with5 = (record: RecordSpec, count = 12) => plain(count).toSpliced(5, 1, record);
+
+describe('whoever reads a sale', () => {
+  const sound: [string, Case][] = [
+    ['plain sales', { batch: batch() }],
+    [
+      'one that is late',
+      { batch: batch({ records: [...plain(6), sale(6, T + 400_000), sale(7)] }) },
+    ],
+    ['one from the future', { batch: batch({ records: with5(sale(5, T + 600_000)) }) }],
+    ['one with a new category', { batch: batch({ records: with5(sale(5, T, 'Gamer')) }) }],
+    ['one of another minute', { batch: batch({ records: with5(sale(5, T - 61_000)) }) }],
+    ['a rejected one', { batch: batch({ records: with5({ value: 'lixo' }) }) }],
+    ['a tombstone', { batch: batch({ records: with5({ value: null }) }) }],
+    ['one with a key', { batch: batch({ records: with5({ ...sale(5), key: 'k' }) }) }],
+    [
+      'a gap that compaction left',
+      { batch: batch({ records: with5({ ...sale(5), offset: 20 }) }) },
+    ],
+    ['a batch with append time', { batch: batch({ appendTimeMs: T - 400_000 }) }],
+    ['no timestamps', { batch: batch({ timestampMs: -1 }) }],
+    [
+      'timestamps of their own',
+      { batch: batch({ records: with5({ ...sale(5), timestampMs: T - 9e5 }) }) },
+    ],
+    ['a part that was read before', { batch: batch(), start: { nextOffset: 9 } }],
+    [
+      'some that a newer write covers',
+      {
+        batch: batch(),
+        start: { guards: [{ window: Math.floor(T / 60_000), categoria: 'Casa', ate: 11 }] },
+      },
+    ],
+    [
+      'a table with no room',
+      { batch: batch({ records: windows(12) }), limits: { ...LIMITS, tableSlots: 4 } },
+    ],
+    ['more records than columns', { batch: batch({ records: plain(2600) }) }],
+  ];
+
+  it.each(sound)('counts the same: %s', (_, given) => {
+    expect(seesNoDifference(given).ending).toBe('added');
+  });
+
+  const spoilt: [string, Buffer][] = [
+    [
+      'an offset that comes twice',
+      batch({ records: with5({ ...sale(5), offset: 8 }), lastOffset: 15 }),
+    ],
+    [
+      'an offset that goes back',
+      batch({ records: with5({ ...sale(5), offset: 5 }), lastOffset: 15 }),
+    ],
+    [
+      'an offset past the last one',
+      batch({ records: with5({ ...sale(5), offset: 90 }), lastOffset: 15 }),
+    ],
+    ['fewer records than it says', batch({ countField: 13 })],
+    ['more records than it says', batch({ countField: 11 })],
+    [
+      'a record longer than the batch',
+      batch({ records: with5({ ...sale(5), lengthField: 5000 }) }),
+    ],
+    ['a record shorter than its value', batch({ records: with5({ ...sale(5), lengthField: 60 }) })],
+  ];
+
+  it.each(spoilt)('stops at the same record: %s', (_, bytes) => {
+    const { ending } = seesNoDifference({ batch: bytes });
+    expect(ending).toMatchObject({ code: 'E_CORRUPT_BATCH' });
+  });
+
+  it('sees no difference whatever byte of a batch is changed', { timeout: 120_000 }, () => {
+    const whole = batch({ records: plain(5) });
+    for (let at = 61; at < whole.length; at++) {
+      for (const flip of [1, 2, 16, 64, 128]) {
+        const bytes = Buffer.from(whole);
+        bytes[at] ^= flip;
+        seesNoDifference({ batch: bytes });
+      }
+    }
+  });
+});
+
+/** Each in a window of its own, two minutes of delay apart from none. */
+function windows(count: number): RecordSpec[] {
+  return Array.from({ length: count }, (_, i) => sale(i, T + 15_000 * i));
+}
