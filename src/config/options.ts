@@ -306,7 +306,7 @@ export const OPTIONS = {
     argument: 'count',
     env: 'THREADS',
     defaultText: '0',
-    text: 'worker threads; 0 is one for each core, at most one for each partition',
+    text: 'worker threads; 0 is two for each core (load: one), at most one for each partition',
     parse: wholeNumber(0, 256),
     format: String,
   }),

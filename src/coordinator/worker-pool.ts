@@ -7,6 +7,12 @@ import type { KafkaSecurity } from '../kafka/access.ts';
 import type { LeaseOrder, LeaseResult, LeaseTask } from '../workers/lease-protocol.ts';
 import type { LeaseThreads } from './lease-handle.ts';
 
+/**
+ * By default. With one thread for each core, three partitions on two cores would leave one core idle
+ * for half of the time; the scheduler shares more threads out evenly, and no partition waits long
+ * for its turn.
+ */
+const THREADS_PER_CORE = 2;
 /** Most leases that one thread can be given; far more than partitions in a topic. */
 const LEASES_PER_THREAD_MAX = 4096;
 const THREAD_HEAP_MB_MAX = 256;
@@ -16,10 +22,11 @@ export class WorkerPool implements LeaseThreads {
   readonly #security: KafkaSecurity | null;
   readonly threads: number;
 
-  /** @param threads 0 for one for each core, at most one for each partition */
+  /** @param threads 0 for two for each core, at most one for each partition */
   constructor(threads: number, partitionCount: number, security: KafkaSecurity | null) {
     this.#security = security;
-    this.threads = threads || Math.max(1, Math.min(availableParallelism(), partitionCount));
+    const usual = Math.min(THREADS_PER_CORE * availableParallelism(), partitionCount);
+    this.threads = threads || Math.max(1, usual);
     this.#pool = new Piscina({
       filename: fileURLToPath(new URL('../workers/lease-task.js', import.meta.url)),
       minThreads: this.threads,
