@@ -1,10 +1,12 @@
 /** `vendaval dlq replay`: what would become of letters that are sent back; with --yes, sends them. */
 import { readFileSync } from 'node:fs';
 import type { ResolvedSettings } from '../config/settings.ts';
+import { topicMadeAnew } from '../coordinator/recovery.ts';
 import { kafkaAccess } from '../kafka/access.ts';
 import { existingTopic } from '../kafka/metadata.ts';
 import { TransactionalProducer } from '../kafka/transactions.ts';
 import { EXIT, messageOf, VendavalError } from '../lib/errors.ts';
+import { areOtherTopics } from '../lib/topic-id.ts';
 import { ProgressStore } from '../mongo/progress-store.ts';
 import type { PinnedSettings } from '../mongo/settings-store.ts';
 import { Forecast, type PartitionState } from '../upkeep/forecast.ts';
@@ -76,7 +78,7 @@ async function run(
   shell: Shell,
 ): Promise<void> {
   const { settings } = database;
-  const { topic, deadLetterTopic } = settings;
+  const { deadLetterTopic } = settings;
   const pinned = requirePinned(database);
   const view = new ReplayView(settings, options.yes, shell);
   const access = kafkaAccess(settings);
@@ -92,7 +94,7 @@ async function run(
       if (shell.signal.aborted) break;
       const filled = piece.filter(hasValue);
       const sendable = filled.filter((one) => isOfUse(one, forecast));
-      if (producer) await sendBack(producer, topic, deadLetterTopic, sendable);
+      if (producer) await sendBack(producer, letters.source, sendable);
       const lateAgain = filled.length - sendable.length;
       const without = piece.length - filled.length;
       view.piece({ sent: sendable.length, without, lateAgain }, plan.letters.length);
@@ -146,12 +148,15 @@ async function salesBounds(settings: PinnedDatabase['settings']) {
 }
 
 async function statesOf({ mongo, settings }: PinnedDatabase) {
-  const { partitions } = await existingTopic(kafkaAccess(settings), settings.topic);
+  const { partitions, topicId } = await existingTopic(kafkaAccess(settings), settings.topic);
   const store = new ProgressStore(mongo.db, settings.topic, '');
   const states = new Map<number, PartitionState>();
   for (const { partition } of partitions) {
     const progress = await store.read(partition);
-    if (progress) states.set(partition, progress);
+    if (!progress) continue;
+    // What was rejected from the old one belongs to no count of this one.
+    if (areOtherTopics(progress.topicId, topicId)) throw topicMadeAnew(progress.topicId, topicId);
+    states.set(partition, progress);
   }
   return states;
 }

@@ -46,7 +46,9 @@ export function showReasons(
   const more = [
     `${formatCount(letters)} letters in ${deadLetterTopic}`,
     ...(replayed > 0 ? [`${formatCount(replayed)} sent back already`] : []),
-    ...(foreign > 0 ? [`${formatCount(foreign)} more of other topics`] : []),
+    ...(foreign > 0
+      ? [`${formatCount(foreign)} more of other topics, or of one that had this name before`]
+      : []),
     ...(others > 0 ? [`${formatCount(others)} records that are no letters`] : []),
   ];
   shell.out.write(`${more.join(', ')}\n`);

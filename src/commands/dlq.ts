@@ -1,7 +1,9 @@
 /** `vendaval dlq list|show`: what was rejected, by reason, and letter by letter. */
 import type { Settings } from '../config/options.ts';
-import { kafkaAccess } from '../kafka/access.ts';
-import { VendavalError } from '../lib/errors.ts';
+import { type KafkaAccess, kafkaAccess } from '../kafka/access.ts';
+import { existingTopic } from '../kafka/metadata.ts';
+import { codeOf, VendavalError } from '../lib/errors.ts';
+import { NO_TOPIC_ID } from '../lib/topic-id.ts';
 import { parseName } from '../upkeep/letter.ts';
 import { type IndexedLetter, type LetterIndex, nameOf } from '../upkeep/letter-index.ts';
 import { LetterSummary } from '../upkeep/letter-summary.ts';
@@ -20,15 +22,21 @@ export interface LetterChoice {
   readonly reason?: string;
 }
 
-export function openLetters(settings: Settings, { signal }: Shell): Promise<LetterTopic> {
+export async function openLetters(settings: Settings, { signal }: Shell): Promise<LetterTopic> {
   const { topic, deadLetterTopic, database } = settings;
-  return LetterTopic.open({
-    access: kafkaAccess(settings),
-    topic,
-    deadLetterTopic,
-    database,
-    signal,
-  });
+  const access = kafkaAccess(settings);
+  const topicId = await idOf(access, topic);
+  return LetterTopic.open({ access, topic, topicId, deadLetterTopic, database, signal });
+}
+
+/** The letters of a topic that is gone, or that this user may not see, can be looked at all the same. */
+async function idOf(access: KafkaAccess, topic: string): Promise<string> {
+  try {
+    return (await existingTopic(access, topic)).topicId;
+  } catch (error) {
+    if (!['E_TOPIC_MISSING', 'E_TOPIC_METADATA'].includes(codeOf(error))) throw error;
+    return NO_TOPIC_ID;
+  }
 }
 
 export async function runDlqList(

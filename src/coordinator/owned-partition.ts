@@ -96,7 +96,8 @@ export class OwnedPartition {
     region.dictionary.readNew();
     const { nextOffset, lastBatch, maxEventMs, atEnd } = snapshot;
     const { counted, lateCounted, rejected } = snapshot;
-    const letters = delta.rejectLog.read().map((record) => ({ partition: this.partition, record }));
+    const { partition, topicId } = this.durable;
+    const letters = delta.rejectLog.read().map((record) => ({ topicId, partition, record }));
     const updates = this.#totals.absorb(
       delta.table,
       (category) => region.dictionary.nameOf(category),

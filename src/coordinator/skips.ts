@@ -49,14 +49,15 @@ export async function reportSkips(
   progress: Progress,
 ): Promise<void> {
   for (const skip of progress.skips.filter(({ isReported }) => !isReported)) {
-    await deadLetters.send([skipLetter(progress.partition, skip)]);
+    await deadLetters.send([skipLetter(progress, skip)]);
     await store.reported(progress, skip);
   }
 }
 
 /** Its place and why, for its bytes mean nothing. */
-function skipLetter(partition: number, { from, to, why }: Skip): DeadLetter {
+function skipLetter({ topicId, partition }: Progress, { from, to, why }: Skip): DeadLetter {
   return {
+    topicId,
     partition,
     record: {
       offset: from,

@@ -9,6 +9,7 @@ import { isUtf8 } from 'node:buffer';
 import Kafka from 'node-rdkafka';
 import { VendavalError } from '../lib/errors.ts';
 import { failPoint } from '../lib/fail-point.ts';
+import { NO_TOPIC_ID } from '../lib/topic-id.ts';
 import { REASONS } from '../sale/reasons.ts';
 import { type RejectedRecord, WHOLE_RECORD } from '../state/reject-log.ts';
 import type { KafkaAccess } from './access.ts';
@@ -29,6 +30,8 @@ export const DEAD_LETTER_HEADER = {
   reason: 'vendaval-reason',
   detail: 'vendaval-detail',
   topic: 'vendaval-topic',
+  /** Tells a topic that was made anew from the one before it; absent where brokers give none. */
+  topicId: 'vendaval-topic-id',
   partition: 'vendaval-partition',
   offset: 'vendaval-offset',
   /** Which sale of a batch it is, from 0; the value is that sale as JSON. */
@@ -44,6 +47,7 @@ export const DEAD_LETTER_HEADER = {
 } as const;
 
 export interface DeadLetter {
+  readonly topicId: string;
   readonly partition: number;
   readonly record: RejectedRecord;
 }
@@ -167,7 +171,7 @@ export class DeadLetterProducer {
     this.#headersUnderWay += headers.length;
   }
 
-  #headers({ letter: { partition, record }, isReduced }: Sending): Header[] {
+  #headers({ letter: { topicId, partition, record }, isReduced }: Sending): Header[] {
     const headers: Header[] = [
       { [DEAD_LETTER_HEADER.reason]: REASONS[record.reason] },
       { [DEAD_LETTER_HEADER.detail]: record.detail },
@@ -176,6 +180,7 @@ export class DeadLetterProducer {
       { [DEAD_LETTER_HEADER.offset]: String(record.offset) },
       { [DEAD_LETTER_HEADER.timestamp]: String(record.timestampMs) },
     ];
+    if (topicId !== NO_TOPIC_ID) headers.push({ [DEAD_LETTER_HEADER.topicId]: topicId });
     if (record.item !== WHOLE_RECORD) {
       headers.push({ [DEAD_LETTER_HEADER.item]: String(record.item) });
     }

@@ -3,6 +3,7 @@
  * were sent back already. A few bytes a letter, so that millions of them are looked through; the
  * letters themselves are read again where they are wanted.
  */
+import { areOtherTopics } from '../lib/topic-id.ts';
 import { WHOLE_RECORD } from '../verification/dead-letter.ts';
 import {
   inOrder,
@@ -36,20 +37,25 @@ const rowItem = ({ item }: Origin) => item ?? WHOLE_RECORD;
 
 export class LetterIndex {
   readonly #topic: string;
+  readonly #topicId: string;
   readonly #database: string;
   /** By partition of the dead-letter topic, then of the records. */
   readonly #letters = new Map<number, Map<number, LetterRowsBuilder>>();
   readonly #replayed = new Map<number, LetterRowsBuilder>();
   /** Records that were sent back, by the marks that are still there. */
   sentBack = 0;
-  /** Letters of other topics. */
+  /** Letters of other topics, also of one that had the same name before. */
   foreign = 0;
   /** Records that are neither letters nor marks. */
   others = 0;
 
-  /** @param topic whose letters are wanted, as rejected from the totals of this database */
-  constructor(topic: string, database: string) {
+  /**
+   * @param topic whose letters are wanted, as rejected from the totals of this database
+   * @param topicId its id now: letters and marks of another one of its name are not its
+   */
+  constructor(topic: string, topicId: string, database: string) {
     this.#topic = topic;
+    this.#topicId = topicId;
     this.#database = database;
   }
 
@@ -65,8 +71,8 @@ export class LetterIndex {
   }
 
   #addOf(record: Extract<TopicRecord, { kind: 'letter' | 'replayed' }>, at: Place): void {
-    const origin = record.kind === 'letter' ? record.letter.origin : record.origin;
-    if (origin.topic !== this.#topic) {
+    const { origin, topicId } = record.kind === 'letter' ? record.letter : record;
+    if (origin.topic !== this.#topic || areOtherTopics(topicId, this.#topicId)) {
       this.foreign++;
       return;
     }

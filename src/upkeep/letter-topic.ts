@@ -5,6 +5,7 @@
 import type { KafkaAccess } from '../kafka/access.ts';
 import { existingTopic } from '../kafka/metadata.ts';
 import { EXIT, VendavalError } from '../lib/errors.ts';
+import { areOtherTopics } from '../lib/topic-id.ts';
 import { type LogBounds, logBounds } from '../verification/log-bounds.ts';
 import { readSection } from '../verification/log-reader.ts';
 import { type Letter, readTopicRecord, type TopicRecord } from './letter.ts';
@@ -14,6 +15,8 @@ export interface LetterSource {
   readonly access: KafkaAccess;
   /** Whose letters are wanted. */
   readonly topic: string;
+  /** Its id now; that of none where it is not known. */
+  readonly topicId: string;
   readonly deadLetterTopic: string;
   /** From whose totals they were rejected. */
   readonly database: string;
@@ -34,11 +37,11 @@ export interface LetterListener {
 }
 
 export class LetterTopic {
-  readonly #source: LetterSource;
+  readonly source: LetterSource;
   readonly #bounds: readonly LogBounds[];
 
   private constructor(source: LetterSource, bounds: readonly LogBounds[]) {
-    this.#source = source;
+    this.source = source;
     this.#bounds = bounds;
   }
 
@@ -56,14 +59,15 @@ export class LetterTopic {
   }
 
   async index(listener?: LetterListener): Promise<LetterIndex> {
-    const { topic, database } = this.#source;
-    const index = new LetterIndex(topic, database);
+    const { topic, topicId, database } = this.source;
+    const index = new LetterIndex(topic, topicId, database);
     for (const bounds of this.#bounds) {
       await this.#read(bounds, bounds.start, (record, at, timestampMs) => {
         index.add(record, at);
         if (record.kind === 'reset' && record.database === database) listener?.reset(at.partition);
-        const isOurs = record.kind === 'letter' && record.letter.origin.topic === topic;
-        if (isOurs) listener?.letter(record.letter, at, timestampMs);
+        if (record.kind === 'letter' && isOf(record.letter, topic, topicId)) {
+          listener?.letter(record.letter, at, timestampMs);
+        }
         return true;
       });
     }
@@ -97,7 +101,7 @@ export class LetterTopic {
     from: number,
     take: (record: TopicRecord, at: Place, timestampMs: number) => boolean,
   ): Promise<void> {
-    const { access, deadLetterTopic: topic, signal } = this.#source;
+    const { access, deadLetterTopic: topic, signal } = this.source;
     await readSection(access, { topic, partition, from, to: end }, (record) => {
       const { offset, timestampMs } = record;
       return !signal.aborted && take(readTopicRecord(record), { partition, offset }, timestampMs);
@@ -109,3 +113,6 @@ export class LetterTopic {
     });
   }
 }
+
+const isOf = (letter: Letter, topic: string, topicId: string) =>
+  letter.origin.topic === topic && !areOtherTopics(letter.topicId, topicId);

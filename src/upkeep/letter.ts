@@ -5,6 +5,7 @@
  * "reset" says that the letters before it in its partition are of totals that are gone. Pure.
  */
 import { DEAD_LETTER_HEADER } from '../kafka/dead-letters.ts';
+import { NO_TOPIC_ID } from '../lib/topic-id.ts';
 import type { LogRecord } from '../verification/dead-letter.ts';
 
 export type Header = readonly [name: string, value: Buffer];
@@ -21,6 +22,8 @@ export interface Letter {
   /** The letter's name: its origin, "topic/partition/offset", and "/item" for a sale of a batch. */
   readonly name: string;
   readonly origin: Origin;
+  /** Of the topic that the record was in; that of none where it is not known. */
+  readonly topicId: string;
   readonly reason: string;
   readonly detail: string;
   /** The record's own Kafka timestamp; -1 for none. */
@@ -37,7 +40,7 @@ export interface Letter {
 
 export type TopicRecord =
   | { readonly kind: 'letter'; readonly letter: Letter }
-  | { readonly kind: 'replayed'; readonly origin: Origin }
+  | { readonly kind: 'replayed'; readonly origin: Origin; readonly topicId: string }
   | { readonly kind: 'reset'; readonly database: string }
   | { readonly kind: 'other' };
 
@@ -49,6 +52,15 @@ const RESET = 'vendaval/reset/';
 export const replayedKey = (name: string) => `${REPLAYED}${name}`;
 /** The key of the mark that says that a database's letters before it are of totals that are gone. */
 export const resetKey = (database: string) => `${RESET}${database}`;
+
+/** What the mark of a letter that was sent back holds, besides its key. */
+export const replayedMark = (topic: string, topicId: string, partition: number) =>
+  Buffer.from(JSON.stringify({ sent_back_to: `${topic}/${partition}`, topic_id: topicId }));
+
+function topicIdOfMark(value: Buffer | null): string {
+  const known = /"topic_id":"([0-9a-f]{32})"/.exec(value?.toString('latin1') ?? '');
+  return known?.[1] ?? NO_TOPIC_ID;
+}
 
 export function parseName(name: string): Origin | null {
   const match = NAME.exec(name);
@@ -66,7 +78,9 @@ export function readTopicRecord(record: LogRecord): TopicRecord {
   if (key.startsWith(RESET)) return { kind: 'reset', database: key.slice(RESET.length) };
   if (key.startsWith(REPLAYED)) {
     const origin = parseName(key.slice(REPLAYED.length));
-    return origin ? { kind: 'replayed', origin } : { kind: 'other' };
+    return origin
+      ? { kind: 'replayed', origin, topicId: topicIdOfMark(record.value) }
+      : { kind: 'other' };
   }
   const origin = parseName(key);
   return origin ? { kind: 'letter', letter: toLetter(key, origin, record) } : { kind: 'other' };
@@ -80,6 +94,7 @@ function toLetter(name: string, origin: Origin, { headers, value }: LogRecord): 
   return {
     name,
     origin,
+    topicId: textOf(DEAD_LETTER_HEADER.topicId) ?? NO_TOPIC_ID,
     reason: textOf(DEAD_LETTER_HEADER.reason) ?? '(no reason)',
     detail: textOf(DEAD_LETTER_HEADER.detail) ?? '',
     timestampMs: Number(textOf(DEAD_LETTER_HEADER.timestamp) ?? -1),

@@ -13,10 +13,10 @@ import type { KafkaAccess } from '../kafka/access.ts';
 import type { OutgoingRecord, TransactionalProducer } from '../kafka/transactions.ts';
 import type { LogBounds } from '../verification/log-bounds.ts';
 import { readSection } from '../verification/log-reader.ts';
-import { type Header, type Letter, replayedKey } from './letter.ts';
+import { type Header, type Letter, replayedKey, replayedMark } from './letter.ts';
 import { type IndexedLetter, nameOf, type Place } from './letter-index.ts';
 import type { Repair } from './letter-json.ts';
-import type { LetterListener, LetterTopic } from './letter-topic.ts';
+import type { LetterListener, LetterSource, LetterTopic } from './letter-topic.ts';
 
 /** Of a record that was sent back: the name of its letter. */
 export const REPLAY_HEADER = 'vendaval-replay-of';
@@ -108,8 +108,7 @@ export const hasValue = ({ content }: Outgoing) => content.value !== null;
 /** Sends them, all or none. */
 export async function sendBack(
   producer: TransactionalProducer,
-  topic: string,
-  deadLetterTopic: string,
+  { topic, topicId, deadLetterTopic }: Pick<LetterSource, 'topic' | 'topicId' | 'deadLetterTopic'>,
   outgoing: readonly Outgoing[],
 ): Promise<void> {
   if (outgoing.length === 0) return;
@@ -119,7 +118,7 @@ export async function sendBack(
     const own = content.headers.filter(([header]) => header !== REPLAY_HEADER);
     const headers: Header[] = [...own, [REPLAY_HEADER, Buffer.from(name)]];
     const { partition } = origin;
-    const mark = Buffer.from(JSON.stringify({ sent_back_to: `${topic}/${partition}` }));
+    const mark = replayedMark(topic, topicId, partition);
     const key = Buffer.from(replayedKey(name));
     return [
       { topic, partition, key: content.key, value: content.value, headers },

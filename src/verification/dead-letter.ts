@@ -28,6 +28,8 @@ export interface Origin {
 }
 
 export interface DeadLetter extends Origin {
+  /** Empty where the letter does not say it. */
+  readonly topicId: string;
   readonly reason: string;
   readonly fingerprint: bigint;
 }
@@ -36,6 +38,8 @@ export interface DeadLetter extends Origin {
 export const VALUE_OMITTED = 0n;
 
 const HEADERS_OMITTED = 'vendaval-headers-omitted';
+/** Which of two topics of one name it is of: what is of the other is nothing to compare with. */
+const TOPIC_ID = 'vendaval-topic-id';
 const FREE_HEADERS = new Set(['vendaval-reason', 'vendaval-detail', HEADERS_OMITTED]);
 
 /** A letter repeats no original headers if there are more of them, or more bytes in them. */
@@ -94,12 +98,15 @@ export function readLetter(record: LogRecord): DeadLetter | null {
   const oursFrom = headers.findLastIndex(([name]) => name === 'vendaval-reason');
   const ours = oursFrom < 0 ? [] : headers.slice(oursFrom);
   const isOmitted = ours.some(([name]) => name === 'vendaval-value-omitted');
+  const isUnseen = ([name, value]: Header) =>
+    name === TOPIC_ID || (name === HEADERS_OMITTED && areUnseen(value));
   const compared = headers
-    .filter(([name, value], i) => i < oursFrom || name !== HEADERS_OMITTED || !areUnseen(value))
+    .filter((header, i) => i < oursFrom || !isUnseen(header))
     .map(
       ([name, value], i): Header => [name, i >= oursFrom && FREE_HEADERS.has(name) ? '' : value],
     );
   return {
+    topicId: ours.find(([name]) => name === TOPIC_ID)?.[1] ?? '',
     topic: match[1],
     partition: Number(match[2]),
     offset: Number(match[3]),

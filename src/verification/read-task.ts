@@ -4,6 +4,7 @@
  */
 import type { KafkaAccess } from '../kafka/access.ts';
 import { messageOf, VendavalError } from '../lib/errors.ts';
+import { areOtherTopics } from '../lib/topic-id.ts';
 import { type LogRecord, readLetter, readMark } from './dead-letter.ts';
 import { type LetterRows, LetterRowsBuilder } from './letter-rows.ts';
 import { type LogSection, readSection } from './log-reader.ts';
@@ -24,6 +25,8 @@ export interface LettersTask {
   readonly section: LogSection;
   /** Whose letters are wanted; the dead-letter topic may hold those of others too. */
   readonly topic: string;
+  /** Its id; letters of another topic of its name are not its. */
+  readonly topicId: string;
   /** Of whose totals they are. */
   readonly database: string;
 }
@@ -100,7 +103,7 @@ async function readLetters(
     if (!letter) {
       others.count++;
       if (others.offsets.length < OTHERS_KEPT) others.offsets.push(record.offset);
-    } else if (letter.topic !== task.topic) {
+    } else if (letter.topic !== task.topic || isOfOther(letter.topicId, task.topicId)) {
       foreign++;
     } else {
       let builder = builders.get(letter.partition);
@@ -115,6 +118,9 @@ async function readLetters(
   const letters = new Map([...builders].map(([partition, rows]) => [partition, rows.rows()]));
   return { kind: 'letters', letters, foreign, others, partition: task.section.partition };
 }
+
+/** One that does not say its topic's id is of any topic of the name. */
+const isOfOther = (told: string, wanted: string) => told !== '' && areOtherTopics(told, wanted);
 
 /** How an error goes from process to process. */
 export interface TaskFailure {

@@ -76,6 +76,7 @@ export async function verify(options: VerifyOptions): Promise<Verdict> {
 
 /** What was read of the database and of the brokers before the log. */
 interface Basis {
+  readonly topicId: string;
   readonly progress: ReadonlyMap<number, StoredProgress>;
   readonly stored: StoredTotals;
   readonly bounds: readonly LogBounds[];
@@ -110,7 +111,7 @@ class Verification {
       documents: basis.stored.byId.values(),
       range: this.#range,
     });
-    const { sales, letters } = await this.#readLogs(plans, basis.letterBounds);
+    const { sales, letters } = await this.#readLogs(plans, basis);
     return this.#compare(plans, basis, sales, letters);
   }
 
@@ -168,7 +169,8 @@ class Verification {
       const rangeStarts = Number.isFinite(fromMs)
         ? await inquiry.firstOffsetFrom(topic, Math.max(0, fromMs - futureToleranceMs), bounds)
         : null;
-      return { progress, stored, bounds, letterBounds, rangeStarts };
+      const { topicId } = metadata;
+      return { topicId, progress, stored, bounds, letterBounds, rangeStarts };
     } finally {
       await inquiry.close();
     }
@@ -181,11 +183,12 @@ class Verification {
 
   async #readLogs(
     plans: readonly PartitionPlan[],
-    letterBounds: readonly LogBounds[],
+    { topicId, letterBounds }: Pick<Basis, 'topicId' | 'letterBounds'>,
   ): Promise<{ sales: Map<number, SalesRead>; letters: LettersRead[] }> {
     const { access, mongo, processes, signal, onProgress } = this.#options;
     const database = mongo.db.databaseName;
     const rules = this.#rules;
+    const whose = { topic: rules.topic, topicId, database };
     const tasks: ReadTask[] = [
       ...plans.map(({ partition, from, to, task }) => {
         const section = { topic: rules.topic, partition, from, to };
@@ -193,7 +196,7 @@ class Verification {
       }),
       ...letterBounds.map(({ partition, start, end }) => {
         const section = { topic: this.#deadLetterTopic, partition, from: start, to: end };
-        return { kind: 'letters', access, section, topic: rules.topic, database } as const;
+        return { kind: 'letters', access, section, ...whose } as const;
       }),
     ];
     const results = await readAll(tasks, processes, signal, onProgress);

@@ -10,7 +10,13 @@ import { runCommand } from '../parts/commands.ts';
 import { EngineProcess } from '../parts/engine-process.ts';
 import { plainSale } from '../parts/sales.ts';
 import { Scene, type SceneOptions } from '../parts/scene.ts';
-import { deleteRecordsBefore, offsetRanges, readTopic } from '../parts/topic.ts';
+import {
+  createTopic,
+  deleteRecordsBefore,
+  deleteTopic,
+  offsetRanges,
+  readTopic,
+} from '../parts/topic.ts';
 import { runVerify } from '../parts/verify-run.ts';
 
 const MINUTE_MS = 60_000;
@@ -88,6 +94,41 @@ test('a dry run says what would become of each, sends nothing, and comes true', 
   const reasons = [...oracle.deadLetters.values()].map(({ reason }) => reason);
   expect(reasons.filter((reason) => reason === 'late')).toHaveLength(2);
   await expectRight(t, scene);
+});
+
+test('letters of a topic that was made anew are not taken for those of the one before it', async (t) => {
+  const early = (valor: string) =>
+    sale(1, plainSale(NEWEST_MS + 10 * MINUTE_MS, valor), { key: valor });
+  const scene = await counted(t, [early('4.40')]);
+  const { brokers, topic } = scene;
+  const all = ['dlq', 'replay', '--all'];
+  const first = await runCommand(t, scene, [...all, '--yes']);
+  expect(first.of('replay')).toMatchObject([{ letters: 1, passedOver: {} }]);
+  await scene.drain();
+
+  await deleteTopic(brokers, topic);
+  await createTopic(brokers, topic, { partitions: 2 });
+  const newest = [0, 1].map((partition) => sale(partition, plainSale(NEWEST_MS, '1.00')));
+  await scene.produce([...newest, early('5.50')]);
+  // Nothing is sent into it on the word of what was counted of the other.
+  const refused = await runCommand(t, scene, [...all, '--yes']);
+  expect(refused.code).toBe(3);
+  expect(refused.stderr).toContain('E_TOPIC_RECREATED');
+
+  expect((await runCommand(t, scene, ['reset', '--yes', '--accept-loss'])).code).toBe(0);
+  await scene.drain();
+  const list = await runCommand(t, scene, ['dlq', 'list']);
+  expect(list.of('letters')).toMatchObject([{ letters: 1, replayed: 0 }]);
+  const again = await runCommand(t, scene, [...all, '--yes']);
+  expect(again.of('replay')).toMatchObject([{ letters: 1, passedOver: {} }]);
+  const sent = (await readTopic(brokers, topic)).filter(({ headers }) =>
+    headers.some(([name]) => name === REPLAY_OF),
+  );
+  expect(sent.map(({ key }) => String(key))).toEqual(['5.50']);
+  await scene.drain();
+  const { exit, differences } = await runVerify(t, scene);
+  expect(differences).toEqual([]);
+  expect(exit).toBe(0);
 });
 
 test('a letter that was sent back is passed over, and its record says whose letter it was', async (t) => {

@@ -235,6 +235,8 @@ function deadLetterDifferences(
 /** Keys of what is said of letters beside them. */
 const MARKS = 'vendaval/';
 const DETAIL = 'vendaval-detail';
+/** Brokers before Kafka 2.8 give none. */
+const TOPIC_ID = 'vendaval-topic-id';
 const HEADERS_OMITTED = 'vendaval-headers-omitted';
 /** A partition's rejected records of one checkpoint have so much room. */
 const REJECT_LOG_BYTES = 4 * 1024 * 1024;
@@ -244,7 +246,7 @@ const HEADERS_SHOWN_MAX = 100_000;
 const isTooLargeToKeep = ({ value }: RecordRead) => (value?.length ?? 0) > REJECT_LOG_BYTES;
 
 function isCompared([name, value]: (string | null)[]): boolean {
-  if (name === DETAIL) return false;
+  if (name === DETAIL || name === TOPIC_ID) return false;
   return name !== HEADERS_OMITTED || Number.parseInt(value!, 10) <= HEADERS_SHOWN_MAX;
 }
 

@@ -87,7 +87,7 @@ function content(
   return {
     progress,
     updates: [{ windowStartMs: 0, windowEndMs: 1, categoria: 'Casa', registers }],
-    letters: [{ partition, record }],
+    letters: [{ topicId: 'id', partition, record }],
     hasNewCategories,
     arrivals: { partition, records: nextOffset, oldestMs: 1, newestMs: 1 },
   };

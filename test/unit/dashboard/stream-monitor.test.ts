@@ -25,6 +25,7 @@ function report(more: Partial<CheckpointReport>): CheckpointReport {
 }
 
 const letter = (offset: number, value: Buffer | null, reason = REASON.not_json) => ({
+  topicId: '11'.repeat(16),
   partition: 1,
   record: {
     ...{ offset, timestampMs: T, reason, detail: 'why', key: null, value, valueOmitted: false },

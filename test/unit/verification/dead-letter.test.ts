@@ -18,7 +18,7 @@ const record = (headers: Headers): LogRecord => ({
 });
 
 /** Whether a letter with these original headers is right for a record with those. */
-function isRight(headers: Headers, found: Headers, omitted?: string): boolean {
+function isRight(headers: Headers, found: Headers, omitted?: string, more = {}): boolean {
   const ours = {
     reason: 'not_json',
     detail: 'why',
@@ -26,6 +26,7 @@ function isRight(headers: Headers, found: Headers, omitted?: string): boolean {
     partition: '3',
     offset: '7',
     timestamp: '5',
+    ...more,
     ...(omitted === undefined ? {} : { 'headers-omitted': omitted }),
   };
   const all = Object.entries(ours).map(
@@ -36,6 +37,17 @@ function isRight(headers: Headers, found: Headers, omitted?: string): boolean {
 }
 
 describe('a dead letter', () => {
+  it('may say which topic of the name it is of, behind its reason', () => {
+    const id = 'ab'.repeat(16);
+    expect(isRight([], [], undefined, { 'topic-id': id })).toBe(true);
+    expect(isRight([], [['vendaval-topic-id', Buffer.from(id)]])).toBe(false);
+    const header = (name: string, text: string) => [name, Buffer.from(text)] as const;
+    const letter = (headers: Headers) => ({ ...record(headers), key: Buffer.from('vendas/3/7') });
+    const told = letter([header('vendaval-reason', 'late'), header('vendaval-topic-id', id)]);
+    expect(readLetter(told)?.topicId).toBe(id);
+    expect(readLetter(letter([header('vendaval-reason', 'late')]))?.topicId).toBe('');
+  });
+
   it('repeats up to a thousand headers, and says of more that it leaves them out', () => {
     expect(isRight(many(1000), many(1000))).toBe(true);
     expect(isRight(many(1001), [], '1001 headers, 1001 bytes')).toBe(true);
