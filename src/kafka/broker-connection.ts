@@ -22,8 +22,6 @@ import { type ApiRanges, decodeApiRanges, encodeApiVersions } from './protocol/r
 const LIFETIME_SHARE = 0.85;
 
 export interface OpenOptions {
-  /** Whether megabytes are to be read, as by Fetch. */
-  readonly bulk?: boolean;
   readonly timeouts?: SocketTimeouts;
   /** Called when something has been found to listen there. */
   readonly onConnected?: () => void;

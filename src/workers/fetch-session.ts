@@ -102,7 +102,7 @@ export class FetchSession implements ResponseReceiver, LeaseSession {
     usualBytes: number,
     handler: FetchHandler,
   ): Promise<FetchSession> {
-    const connection = await openBroker(place, security, { bulk: true });
+    const connection = await openBroker(place, security);
     const { socket } = connection;
     try {
       const versions = usableVersions(connection.ranges);
