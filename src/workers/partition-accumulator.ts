@@ -173,17 +173,18 @@ export class PartitionAccumulator {
    * @returns false when the delta is full
    */
   #addRows(bytes: Buffer, view: DataView, head: BatchHead, rows: number, done: number): boolean {
+    // Locals, since a field of this object that changes with each row costs more than its sale.
     const { recordAt, offsetDelta, categoryId, timestampDelta, centavos, eventMs, shift } =
       this.#reader!;
     const { windowMs, futureToleranceMs } = this.#rules;
     const { table } = this.#region.active;
     const { baseOffset, lastOffset, hasLogAppendTime, timestampMs: batchMs } = head;
-    const guardedBelow = this.#guardedBelow;
+    const certainFrom = Math.max(this.nextOffset, this.#guardedBelow);
+    let { counted, nextOffset, maxEventMs } = this;
     let window = 0;
     let windowStartMs = Number.POSITIVE_INFINITY;
     for (let row = 0; row < rows; row++) {
       const offset = baseOffset + offsetDelta[row];
-      if (offset < this.nextOffset) continue;
       const ms = eventMs[row];
       // Sales of one batch are mostly of one window, and a division costs more than a comparison.
       if (!(ms >= windowStartMs && ms < windowStartMs + windowMs)) {
@@ -191,26 +192,39 @@ export class PartitionAccumulator {
         windowStartMs = window * windowMs;
       }
       const timestampMs = hasLogAppendTime ? batchMs : batchMs + timestampDelta[row];
-      const isPlain =
+      const isCertain =
         ms <= timestampMs + futureToleranceMs &&
         window >= this.#firstOpenWindow &&
-        offset >= guardedBelow &&
+        offset >= certainFrom &&
         offset <= lastOffset;
-      if (!isPlain) {
+      if (isCertain) {
+        if (!table.add(window, categoryId[row], centavos[row])) {
+          this.#keep(counted, nextOffset, maxEventMs);
+          return false;
+        }
+        counted++;
+        nextOffset = offset + 1;
+        if (ms > maxEventMs) {
+          maxEventMs = ms;
+          if (ms >= this.#opensAtMs) this.#open(ms);
+        }
+      } else {
+        this.#keep(counted, nextOffset, maxEventMs);
         this.#cursor.position = recordAt[row] + shift;
         this.#lastOffset = offset - 1;
         if (!this.#addRecord(bytes, view, head, done + row)) return false;
-        continue;
+        ({ counted, nextOffset, maxEventMs } = this);
       }
-      if (!table.add(window, categoryId[row], centavos[row])) return false;
-      this.counted++;
-      this.nextOffset = offset + 1;
-      if (ms <= this.maxEventMs) continue;
-      this.maxEventMs = ms;
-      if (ms >= this.#opensAtMs) this.#open(ms);
     }
+    this.#keep(counted, nextOffset, maxEventMs);
     if (rows > 0) this.#lastOffset = head.baseOffset + offsetDelta[rows - 1];
     return true;
+  }
+
+  #keep(counted: number, nextOffset: number, maxEventMs: number): void {
+    this.counted = counted;
+    this.nextOffset = nextOffset;
+    this.maxEventMs = maxEventMs;
   }
 
   /**

@@ -76,17 +76,22 @@ const ZEROS: u64 = 0x3030303030303030;
 const NO_DIGIT: u64 = 0x7676767676767676;
 const HIGH_BITS: u64 = 0x8080808080808080;
 const EVENT_TIME_MS_LIMIT: f64 = 4294967296000;
+/** Far beyond any true one, and exact as a double. */
+const DELTA_MS_MAX: i64 = 0xffffffffffff;
 
 /** Bits of the fields seen so far. */
 const ID: i32 = 1;
 const CATEGORIA: i32 = 2;
 const VALOR: i32 = 4;
 const TIMESTAMP: i32 = 8;
-const EXTRA: i32 = 0;
 const ALL: i32 = 15;
 
-/** Where the last varint ended; 0 when it was too long for what is read here. */
-let next: usize = 0;
+// How the last sale was laid out. The next one is mostly alike, and where a position is guessed and
+// then confirmed, the processor need not wait for it.
+/** Spaces behind a comma or colon, 0 or 1. */
+let gap: usize = 1;
+/** Bytes of the id. */
+let idBytes: usize = 36;
 /** Bytes of the category that was found last. */
 let categoryBytes: i32 = 0;
 
@@ -113,28 +118,31 @@ export function read(
   while (row < rows) {
     why = CUT_OFF;
     if (at >= textEnd) break;
-    const length = varint(at);
-    let p = next;
+    let p = varintEnd(at);
+    const length = varint(at, p);
     const end = p + (length as usize);
-    if (p !== 0 && length >= 6 && (length > 0x7ffffff || end > textEnd)) break;
+    if (length >= 6 && (length > 0x7ffffff || end > textEnd)) break;
     why = DECLINED;
-    if (p === 0 || length < 6) break;
     // Seen before the last one is read: a batch that is wrong is never passed as a whole.
-    if ((end === batchEnd) !== (row === count - 1)) break;
-    const timestampDelta = varint(p + 1);
-    p = next;
-    if (p === 0) break;
-    const offsetDelta = varint(p);
-    p = next;
-    if (p === 0 || offsetDelta <= (last as i64) || offsetDelta > 0x7fffffff) break;
-    const keyLength = varint(p);
-    p = next;
-    if (p === 0 || keyLength > length) break;
+    if (length < 6 || (end === batchEnd) !== (row === count - 1)) break;
+    let field = p + 1;
+    p = varintEnd(field);
+    const timestampDelta = varint(field, p);
+    if (timestampDelta > DELTA_MS_MAX || timestampDelta < -DELTA_MS_MAX) break;
+    field = p;
+    p = varintEnd(field);
+    const offsetDelta = varint(field, p);
+    if (offsetDelta <= (last as i64) || offsetDelta > 0x7fffffff) break;
+    field = p;
+    p = varintEnd(field);
+    const keyLength = varint(field, p);
+    if (keyLength < -1 || keyLength > length) break;
     if (keyLength > 0) p += keyLength as usize;
     if (p >= end) break;
-    const valueLength = varint(p);
-    p = next;
-    if (p === 0 || valueLength <= 0 || valueLength > length) break;
+    field = p;
+    p = varintEnd(field);
+    const valueLength = varint(field, p);
+    if (valueLength <= 0 || valueLength > length) break;
     const valueEnd = p + (valueLength as usize);
     if (valueEnd >= end || !sale(p, valueEnd, row)) break;
     store<i32>(RECORD_AT + (row << 2), at as i32);
@@ -151,26 +159,37 @@ export function read(
   return row;
 }
 
-/** A zigzag varint of up to 49 bits. */
-function varint(at: usize): i64 {
+/** The end of a varint: at most ten bytes on, whatever stands there. */
+// @ts-ignore: decorator
+@inline
+function varintEnd(at: usize): usize {
   let p = at;
-  let value = load<u8>(p++) as u64;
-  if (value >= 128) {
-    value &= 127;
-    let shift: u64 = 7;
-    for (;;) {
-      const byte = load<u8>(p++) as u64;
-      value |= (byte & 127) << shift;
-      if (byte < 128) break;
-      shift += 7;
-      if (shift > 42) {
-        next = 0;
-        return 0;
-      }
-    }
+  while (load<u8>(p) >= 128 && p < at + 9) p++;
+  return p + 1;
+}
+
+/** A zigzag varint in [at, end), mostly of one or two bytes. */
+// @ts-ignore: decorator
+@inline
+function varint(at: usize, end: usize): i64 {
+  let value = (load<u8>(at) & 127) as u64;
+  if (end !== at + 1) {
+    value |= ((load<u8>(at + 1) & 127) as u64) << 7;
+    if (end !== at + 2) value = longVarint(at, end);
   }
-  next = p;
   return ((value >> 1) ^ -(value & 1)) as i64;
+}
+
+/** Before its sign is taken out. One of ten bytes becomes what nobody takes. */
+function longVarint(at: usize, end: usize): u64 {
+  if (end > at + 9) return u64.MAX_VALUE;
+  let value: u64 = 0;
+  let shift: u64 = 0;
+  for (let p = at; p < end; p++) {
+    value |= ((load<u8>(p) & 127) as u64) << shift;
+    shift += 7;
+  }
+  return value;
 }
 
 /** The sale in [start, end) into a row. @returns whether it was one */
@@ -185,42 +204,24 @@ function sale(start: usize, end: usize, row: i32): i32 {
   let isDone = false;
   while (!isDone) {
     if (p >= end) return 0;
-    if ((load<u8>(p) as u32) === SPACE) p++;
-    if ((load<u8>(p) as u32) <= SPACE) p = skipSpace(p, end);
+    p = skipSpaceOnce(p, end);
+    // Given twice, the last one wins, as with JSON.parse.
     const key = load<u64>(p);
     const rest = load<u32>(p + 8);
-    let field = EXTRA;
     if (key === ID_0 && rest === ID_1) {
-      field = ID;
-      p += 12;
-    } else if (key === CATEGORIA_0 && rest === CATEGORIA_1) {
-      field = CATEGORIA;
-      p += 12;
-    } else if (key === VALOR_0) {
-      field = VALOR;
-      p += 8;
-    } else if (key === TIMESTAMP_0 && rest === TIMESTAMP_1) {
-      field = TIMESTAMP;
-      p += 12;
-    } else {
-      // One of the four with a space before its colon is left to the scanner, too.
-      p = skipString(p, end);
-      if (p === 0 || (load<u8>(p) as u32) !== COLON) return 0;
-      p++;
-    }
-    // Given twice, the last one wins, as with JSON.parse.
-    seen |= field;
-    if ((load<u8>(p) as u32) === SPACE) p++;
-    if ((load<u8>(p) as u32) <= SPACE) p = skipSpace(p, end);
-    if (field === ID) {
-      p = skipString(p, end);
+      seen |= ID;
+      p = skipId(skipSpaceOnce(p + 12, end), end);
       if (p === 0) return 0;
-    } else if (field === CATEGORIA) {
+    } else if (key === CATEGORIA_0 && rest === CATEGORIA_1) {
+      seen |= CATEGORIA;
+      p = skipSpaceOnce(p + 12, end);
       if ((load<u8>(p) as u32) !== QUOTE) return 0;
       category = findCategory(p + 1);
       if (category < 0) return 0;
       p += (categoryBytes as usize) + 2;
-    } else if (field === VALOR) {
+    } else if (key === VALOR_0) {
+      seen |= VALOR;
+      p = skipSpaceOnce(p + 8, end);
       // How many of eight bytes are digits, and what number they spell.
       const digits = load<u64>(p) ^ ZEROS;
       const bits = ctz(((digits + NO_DIGIT) | digits) & HIGH_BITS) & ~7;
@@ -248,7 +249,9 @@ function sale(start: usize, end: usize, row: i32): i32 {
         }
       }
       // An exponent or a further decimal is neither comma, brace nor space: see below.
-    } else if (field === TIMESTAMP) {
+    } else if (key === TIMESTAMP_0 && rest === TIMESTAMP_1) {
+      seen |= TIMESTAMP;
+      p = skipSpaceOnce(p + 12, end);
       if ((load<u8>(p) as u32) !== QUOTE) return 0;
       p++;
       const w1 = load<u32>(p + 4);
@@ -299,7 +302,10 @@ function sale(start: usize, end: usize, row: i32): i32 {
       }
       if (!(eventMs >= 0 && eventMs < EVENT_TIME_MS_LIMIT)) return 0;
     } else {
-      p = skipScalar(p, end);
+      // One of the four with a space before its colon is left to the scanner, too.
+      p = skipString(p, end);
+      if (p === 0 || (load<u8>(p) as u32) !== COLON) return 0;
+      p = skipScalar(skipSpaceOnce(p + 1, end), end);
       if (p === 0) return 0;
     }
     if ((load<u8>(p) as u32) <= SPACE) p = skipSpace(p, end);
@@ -361,6 +367,24 @@ function twoDigits(p: usize): u32 {
   return tens <= 9 && ones <= 9 ? 10 * tens + ones : 100;
 }
 
+/** As skipSpace, where there is one or none. */
+// @ts-ignore: decorator
+@inline
+function skipSpaceOnce(p: usize, end: usize): usize {
+  const two = load<u16>(p) as u32;
+  if (gap === 1) {
+    if ((two & 0xff) === SPACE && two >> 8 > SPACE) return p + 1;
+  } else if ((two & 0xff) > SPACE) {
+    return p;
+  }
+  return otherGap(p, end);
+}
+
+function otherGap(p: usize, end: usize): usize {
+  gap = (load<u8>(p) as u32) === SPACE ? 1 : 0;
+  return skipSpace(p, end);
+}
+
 function skipSpace(from: usize, end: usize): usize {
   let p = from;
   while (p < end) {
@@ -372,21 +396,42 @@ function skipSpace(from: usize, end: usize): usize {
   return p;
 }
 
+/** As skipString, for one that is mostly as long as the last one. */
+// @ts-ignore: decorator
+@inline
+function skipId(from: usize, end: usize): usize {
+  const close = from + 1 + idBytes;
+  if (idBytes >= 16 && close < end && (load<u8>(close) as u32) === QUOTE) {
+    let odd = oddBytes(v128.load(close - 16));
+    for (let p = from + 1; p < close - 16; p += 16) odd = v128.or(odd, oddBytes(v128.load(p)));
+    if (!v128.any_true(odd) && (load<u8>(from) as u32) === QUOTE) return close + 1;
+  }
+  return otherId(from, end);
+}
+
+function otherId(from: usize, end: usize): usize {
+  const p = skipString(from, end);
+  if (p !== 0) idBytes = p - from - 2;
+  return p;
+}
+
+/** Ones where a byte is no printable ASCII, or a quote or backslash. */
+// @ts-ignore: decorator
+@inline
+function oddBytes(text: v128): v128 {
+  // Bytes from 128 on are below zero, signed.
+  return v128.or(
+    v128.or(i8x16.lt_s(text, i8x16.splat(SPACE as i8)), i8x16.eq(text, i8x16.splat(QUOTE as i8))),
+    i8x16.eq(text, i8x16.splat(BACKSLASH as i8)),
+  );
+}
+
 /** Past a string of printable ASCII without escapes; 0 when it is anything else. */
 function skipString(from: usize, end: usize): usize {
   if ((load<u8>(from) as u32) !== QUOTE) return 0;
   let p = from + 1;
   while (p < end) {
-    const text = v128.load(p);
-    // Bytes from 128 on are below zero, signed.
-    const odd = v128.or(
-      v128.or(
-        i8x16.lt_s(text, i8x16.splat(SPACE as i8)),
-        i8x16.eq(text, i8x16.splat(QUOTE as i8)),
-      ),
-      i8x16.eq(text, i8x16.splat(BACKSLASH as i8)),
-    );
-    const bits = i8x16.bitmask(odd);
+    const bits = i8x16.bitmask(oddBytes(v128.load(p)));
     if (bits === 0) {
       p += 16;
       continue;
