@@ -16,6 +16,7 @@ import { startEmbeddedBroker } from '../kafka/embedded-broker.ts';
 import { topicMetadata } from '../kafka/metadata.ts';
 import { createTopic } from '../kafka/topic-admin.ts';
 import { EXIT, messageOf, VendavalError } from '../lib/errors.ts';
+import { Laps } from '../lib/laps.ts';
 import { humanDurationMs } from '../lib/units.ts';
 import type { MongoConnection } from '../mongo/connection.ts';
 import { connectMongo } from '../mongo/connection.ts';
@@ -218,6 +219,7 @@ async function openEngine(
     mongo,
     judgeRules: rulesJudge(settings, mongo),
     outside: kafkaAndThreads(settings),
+    laps: new Laps(),
     owner: 'demo',
     untilEnd: false,
     onEvent: page.onEvent,

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import type { Settings } from '../config/options.ts';
 import { Engine } from '../coordinator/engine.ts';
 import { kafkaAndThreads } from '../coordinator/outside.ts';
+import { Laps } from '../lib/laps.ts';
 import { EngineView } from './engine-view.ts';
 import { LivePage } from './live-page.ts';
 import { eventWriter, type Shell } from './shell.ts';
@@ -24,11 +25,15 @@ export async function runEngine(
   const view = new EngineView(shell);
   const onEvent = eventWriter(shell, (line) => view.above(line));
   const startedMs = performance.now();
+  const laps = new Laps(performance.timeOrigin);
+  laps.lap('program');
   const mongo = await openDatabase(settings, shell.signal, onEvent);
+  laps.lap('database');
   let timer: NodeJS.Timeout | undefined;
   let page: LivePage | undefined;
   try {
     await openTopics(settings, shell.signal, onEvent);
+    laps.lap('topic');
     const owner = `${hostname()}/${process.pid}`;
     page = await LivePage.make({ settings, mongo, owner, status: () => engine.status(), onEvent });
     const engine = new Engine({
@@ -36,6 +41,7 @@ export async function runEngine(
       mongo,
       judgeRules: rulesJudge(settings, mongo),
       outside: kafkaAndThreads(settings),
+      laps,
       owner,
       untilEnd: options.untilEnd,
       onEvent: page.onEvent,
@@ -44,6 +50,7 @@ export async function runEngine(
     shell.signal.addEventListener('abort', () => engine.stop(), { once: true });
     if (shell.signal.aborted) return;
     await page.open();
+    laps.lap('page');
     timer = setInterval(() => view.show(engine.status()), shell.json ? JSON_STATUS_MS : STATUS_MS);
     onEvent({
       level: 'info',

@@ -8,6 +8,7 @@ import type { ClientSession } from 'mongodb';
 import type { Settings } from '../config/options.ts';
 import { endsWithin, sleep } from '../lib/clock.ts';
 import { VendavalError } from '../lib/errors.ts';
+import type { Laps } from '../lib/laps.ts';
 import type { MongoConnection } from '../mongo/connection.ts';
 import { ProgressStore } from '../mongo/progress-store.ts';
 import { TotalsStore } from '../mongo/totals-store.ts';
@@ -40,6 +41,8 @@ export interface EngineOptions {
   /** Throws where the database pins other rules by now than this engine was started with. */
   readonly judgeRules: (session: ClientSession) => Promise<void>;
   readonly outside: Outside;
+  /** Of the start, from where the caller began it. */
+  readonly laps: Laps;
   /** A name for this process in the progress documents. */
   readonly owner: string;
   /** Drain to the log's present end, then stop. */
@@ -68,6 +71,7 @@ export class Engine {
   #state: EngineState = 'starting';
   #fatal: VendavalError | null = null;
   #isStopping = false;
+  #isStartTold = false;
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -87,6 +91,7 @@ export class Engine {
       this.#state = 'running';
       while (!this.#isEnding) {
         await this.#cycle.run();
+        this.#tellStart();
         if (this.#options.untilEnd && this.#isDrained()) break;
         await this.#pace.pause(() => this.#manager.owned);
       }
@@ -139,8 +144,22 @@ export class Engine {
     this.#membership = this.#makeMembership();
     this.#commits = new OffsetCommits(this.#membership, this.#health, () => this.#isDraining);
     this.#cycle = this.#makeCycle();
+    this.#options.laps.lap('threads and indexes');
     await Promise.all([this.#membership.group.join(), this.#deadLetters.connect()]);
     void this.#membership.adopt();
+  }
+
+  /** Once every partition that the group gave has had an answer from its broker. */
+  #tellStart(): void {
+    if (this.#isStartTold || !this.#membership.isAssigned) return;
+    const { owned, recovering } = this.#manager;
+    const answeredMs = owned.map(({ live }) => live[LIVE.firstAnswerMs]);
+    if (recovering.length > 0 || owned.length === 0 || answeredMs.includes(0)) return;
+    this.#isStartTold = true;
+    const { laps } = this.#options;
+    laps.lap('group', this.#membership.firstAssignedMs);
+    laps.lap('recovery and first answers', Math.max(...answeredMs));
+    this.#health.info('reading', `every partition is read, after ${laps}`);
   }
 
   #makeManager(): PartitionManager {

@@ -3,7 +3,7 @@
  * a dead process has left (adoption.ts). Ownership only saves work; a partition that another process
  * counts as well is counted right all the same.
  */
-import { sleep, systemClock } from '../lib/clock.ts';
+import { sleep, steadyEpochMs, systemClock } from '../lib/clock.ts';
 import type { ProgressStore } from '../mongo/progress-store.ts';
 import { OrphanWatch } from './adoption.ts';
 import type { Health } from './health.ts';
@@ -35,6 +35,7 @@ export class Membership {
   readonly #context: MembershipContext;
   /** The group has said which partitions are ours: these. */
   #isAssigned = false;
+  #firstAssignedMs = 0;
   readonly #assigned = new Set<number>();
   /** Taken over from a dead process, until then. */
   readonly #adopted = new Set<number>();
@@ -54,11 +55,17 @@ export class Membership {
     return this.#isAssigned;
   }
 
+  /** When it said so for the first time, by the clock that never steps; 0 before. */
+  get firstAssignedMs(): number {
+    return this.#firstAssignedMs;
+  }
+
   #given(partitions: readonly number[]): void {
     const { manager, isDraining, wake } = this.#context;
     // The next owner takes them.
     if (isDraining()) return;
     this.#isAssigned = true;
+    this.#firstAssignedMs ||= steadyEpochMs();
     for (const partition of partitions) {
       this.#assigned.add(partition);
       manager.acquire(partition);

@@ -106,8 +106,10 @@ export const LIVE = {
   lastRecordEpochMs: 14,
   /** Kafka timestamp of the newest batch that was judged; 0 before. */
   newestRecordMs: 15,
+  /** When the lease's first answer came, by the clock that never steps; 0 before. */
+  firstAnswerMs: 16,
 } as const;
-export const LIVE_WORDS = 16;
+export const LIVE_WORDS = 17;
 
 export const LEASE_STATE = {
   starting: 0,

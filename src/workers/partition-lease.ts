@@ -11,7 +11,7 @@ import { KAFKA_ERROR } from '../kafka/protocol/error-codes.ts';
 import type { FetchResponse } from '../kafka/protocol/requests.ts';
 import { batchEnd, corruptBatch, firstBatchBytes, nextFetchOffset } from '../kafka/record-batch.ts';
 import { Backoff } from '../lib/backoff.ts';
-import { systemClock } from '../lib/clock.ts';
+import { steadyEpochMs, systemClock } from '../lib/clock.ts';
 import { VendavalError } from '../lib/errors.ts';
 import { failPoint } from '../lib/fail-point.ts';
 import { NO_TOPIC_ID } from '../lib/topic-id.ts';
@@ -317,7 +317,9 @@ export class PartitionLease {
     live[LIVE.highWatermark] = highWatermark;
     live[LIVE.lastStableOffset] = lastStableOffset;
     live[LIVE.logStartOffset] = logStartOffset;
-    if (live[LIVE.firstEndOffset] < 0) live[LIVE.firstEndOffset] = lastStableOffset;
+    if (live[LIVE.firstEndOffset] >= 0) return;
+    live[LIVE.firstEndOffset] = lastStableOffset;
+    live[LIVE.firstAnswerMs] = steadyEpochMs();
   }
 
   #goToReplica(brokerId: number): void {

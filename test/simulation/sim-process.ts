@@ -6,6 +6,7 @@ import type { Settings } from '../../src/config/options.ts';
 import { Engine } from '../../src/coordinator/engine.ts';
 import type { Outside } from '../../src/coordinator/outside.ts';
 import { VendavalError } from '../../src/lib/errors.ts';
+import { Laps } from '../../src/lib/laps.ts';
 import { type Cluster, SimDatabase } from './database.ts';
 import type { SimGroup } from './group.ts';
 import type { SimLetterTopic } from './letters.ts';
@@ -79,6 +80,7 @@ export class SimProcess {
         // Nobody resets this database.
         judgeRules: async () => {},
         outside: this.#outside(main),
+        laps: new Laps(),
         owner: `${this.name}/${this.lives}`,
         untilEnd: false,
         onEvent: ({ code, message }) => world.tell(this.name, `${code}: ${message}`),
