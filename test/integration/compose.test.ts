@@ -15,6 +15,7 @@ import { afterAll, beforeAll, expect, type TestContext, test, vi } from 'vitest'
 import { parse } from 'yaml';
 import { findFreePort, type ServerProcess } from '../../src/mongo/child-processes.ts';
 import { type EmbeddedDatabase, startEmbeddedDatabase } from '../../src/mongo/embedded-database.ts';
+import { mongoshProgram } from '../parts/docs/mongosh.ts';
 import { EngineProcess } from '../parts/engine-process.ts';
 import {
   answersMetadata,
@@ -51,7 +52,7 @@ function here(text: string): string {
     .replace(/\bkafka:29092\b/g, `127.0.0.1:${ports.containers}`)
     .replace(/\bkafka:9093\b/g, `127.0.0.1:${ports.controller}`)
     .replace(/\blocalhost([:/])9092\b/g, `localhost$1${ports.host}`)
-    .replace(/\bmongo:27017\b/g, `127.0.0.1:${ports.mongo}`)
+    .replace(/\b(mongo|localhost):27017\b/g, `127.0.0.1:${ports.mongo}`)
     .replace('HOST://:9092', `HOST://127.0.0.1:${ports.host}`)
     .replace('CONTAINERS://:29092', `CONTAINERS://127.0.0.1:${ports.containers}`)
     .replace('CONTROLLER://:9093', `CONTROLLER://127.0.0.1:${ports.controller}`);
@@ -127,6 +128,10 @@ test('the topics, three engines and the producer of the compose file run with Ka
   const [cmd, ...kafkaCheck] = services.kafka.healthcheck!.test.map(here);
   expect(cmd).toBe('CMD');
   expect(healthcheck(kafkaCheck)).toBe(0);
+
+  const [mongoCmd, mongosh, ...mongoCheck] = services.mongo.healthcheck!.test.map(here);
+  expect([mongoCmd, mongosh]).toEqual(['CMD', 'mongosh']);
+  expect(healthcheck([await mongoshProgram(), ...mongoCheck])).toBe(0);
 
   await run(t, 'topics').endsWell(START_MS);
   const admin = kafkaClient(`localhost:${ports.host}`).admin();

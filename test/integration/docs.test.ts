@@ -50,6 +50,14 @@ function vendaval(t: Ending, httpAddress: string, ...args: string[]): EngineProc
   });
 }
 
+/** The user of the compose file; the servers of the tests ask nobody. */
+beforeAll(async () => {
+  const client = await MongoClient.connect(servers.mongoUrl);
+  const root = { createUser: 'root', pwd: 'root', roles: ['root'] };
+  await client.db('admin').command(root);
+  await client.close();
+});
+
 describe('the pages that begin with nothing', () => {
   test.for(FROM_NOTHING)('%s', LONG, async (path, t) => {
     await withDefaultNames();

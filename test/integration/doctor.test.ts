@@ -10,6 +10,7 @@ import { MongoClient } from 'mongodb';
 import { describe, expect, inject, type TestContext, test } from 'vitest';
 import { findFreePort } from '../../src/mongo/child-processes.ts';
 import { startEmbeddedDatabase } from '../../src/mongo/embedded-database.ts';
+import { mongosh } from '../parts/docs/mongosh.ts';
 import { EngineProcess } from '../parts/engine-process.ts';
 import { startKafkaBroker } from '../parts/kafka-broker.ts';
 import { makeSales, WORKLOAD_CATEGORIES_MAX } from '../parts/sales.ts';
@@ -265,11 +266,9 @@ describe.concurrent('the doctor names', () => {
     const { found, problem } = examined.check('mongodb.rights');
     expect(found).toContain('update in faturamento_tempo_real');
     expect(found).not.toContain('find');
-    // There is no mongosh here: what it would send is sent by the driver.
-    const grant =
-      /getSiblingDB\("(\w+)"\)\.grantRolesToUser\("(\w+)", \[\{role: "(\w+)", db: "([\w-]+)"/;
-    const [, source, user, role, db] = grant.exec(problem!.run[0])!;
-    await client.db(source).command({ grantRolesToUser: user, roles: [{ role, db }] });
+    const [, text] = /--eval '(.+)'$/.exec(problem!.run[0])!;
+    expect(text).toContain('grantRolesToUser("leitor"');
+    await mongosh(scene, text);
     expect((await doctorOf(t, scene, { mongo })).failures).toEqual({});
     await scene.produce(makeSales({ seed: 8, count: 60 }));
     await scene.drain({ mongo });

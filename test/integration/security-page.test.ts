@@ -12,8 +12,7 @@ import { expect, type TestContext, test, vi } from 'vitest';
 import { ROOT } from '../../scripts/build.ts';
 import { OPTIONS } from '../../src/config/options.ts';
 import { runToEnd } from '../../src/mongo/child-processes.ts';
-import { writeKafkaPrograms } from '../parts/docs/kafka-programs.ts';
-import { mongosh } from '../parts/docs/mongosh.ts';
+import { writePrograms } from '../parts/docs/others-programs.ts';
 import { blocksOf, readPage } from '../parts/docs/page.ts';
 import { logicalLines } from '../parts/docs/recorded-shell.ts';
 import { Terminal } from '../parts/docs/terminal.ts';
@@ -24,6 +23,8 @@ import { createTopic, produceRecords } from '../parts/topic.ts';
 
 const LIMIT_MS = 120_000;
 const [STORE_PASSWORD, ADMIN_PASSWORD, PASSWORD] = ['deposito', 'dona-da-loja', 'segredo:1'];
+/** As it stands in the page's URL. */
+const MONGO_PASSWORD = 'password';
 const TOPIC = OPTIONS.topic.defaultText;
 const SALES = 20;
 
@@ -32,12 +33,12 @@ const block = (language: string, text: string): string =>
   PAGE.find((one) => one.language === language && one.text.includes(text))!.text;
 
 /** A folder with the programs of the page on its terminal's PATH. */
-async function workplace(t: TestContext): Promise<{ folder: string; path: string }> {
+async function workplace(t: TestContext, mongoUrl: string) {
   const folder = await mkdtemp(join(tmpdir(), 'vendaval-page-'));
   t.onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const program = (name: string, line: string) =>
     writeFile(join(folder, name), `#!/bin/sh\nexec ${line}\n`, { mode: 0o755 });
-  await writeKafkaPrograms(folder);
+  await writePrograms(folder, mongoUrl);
   await program('vendaval', `node "${join(ROOT, 'dist/main.js')}" "$@"`);
   const path = [folder, process.env.PATH].join(delimiter);
   const real = `env PATH="${process.env.PATH}"`;
@@ -58,7 +59,8 @@ async function makeKeyStore(folder: string, { ca }: SecureBroker): Promise<void>
 test('the page leads from a Java key store to an engine that counts, with the rights given there', async (t) => {
   const properties = { 'super.users': 'User:ANONYMOUS;User:admin' };
   const kafka = await startSecureBroker(t, { properties });
-  const { folder, path } = await workplace(t);
+  const mongoUrl = await startSecureDatabase(t, kafka.ca);
+  const { folder, path } = await workplace(t, mongoUrl);
   await makeKeyStore(folder, kafka);
   const here = (text: string) =>
     text
@@ -90,13 +92,17 @@ test('the page leads from a Java key store to an engine that counts, with the ri
   for (const topic of [TOPIC, `${TOPIC}.dlq`]) await createTopic(kafka.broker.brokers, topic);
   await type(here(block('sh', 'kafka-acls.sh')));
 
-  const root = await MongoClient.connect(await startSecureDatabase(t, kafka.ca));
-  t.onTestFinished(() => root.close());
-  await mongosh(root.db('admin'), block('text', 'createUser'), {
-    passwordPrompt: () => 'password',
-  });
+  await writeFile(join(folder, 'user.js'), block('text', 'createUser'));
+  const asked = terminal.mark;
+  // Nothing is typed ahead: the shell would take it for the password's.
+  terminal.type(`mongosh '${mongoUrl}' --quiet --norc user.js; printf 'ended with %s.' "$?"`);
+  const shows = (text: RegExp) => () => text.test(terminal.since(asked));
+  await terminal.until(shows(/Enter password/), 'a password is asked for', LIMIT_MS);
+  terminal.type(MONGO_PASSWORD);
+  await terminal.until(shows(/ended with \d+\./), 'the user is made', LIMIT_MS);
+  expect(terminal.since(asked)).toContain('ended with 0.');
   const url = here(block('text', 'mongodb://'))
-    .replace('db-1.loja,db-2.loja', root.options.hosts.join())
+    .replace('db-1.loja,db-2.loja', new URL(mongoUrl).host)
     .replace('replicaSet=rs0', 'directConnection=true');
   await writeFile(join(folder, 'mongo-url'), url);
   terminal.type(`export MONGO_URL_FILE=${join(folder, 'mongo-url')}`);
@@ -107,7 +113,9 @@ test('the page leads from a Java key store to an engine that counts, with the ri
     value: plainSale(Date.UTC(2024, 10, 29, 12) + i, '10.50', 'Casa'),
   }));
   await produceRecords(kafka.broker.brokers, TOPIC, sales);
-  const totals = root.db(OPTIONS.database.defaultText).collection(OPTIONS.collection.defaultText);
+  const client = await MongoClient.connect(mongoUrl);
+  t.onTestFinished(() => client.close());
+  const totals = client.db(OPTIONS.database.defaultText).collection(OPTIONS.collection.defaultText);
   const counted = async () => Number((await totals.findOne())?.volume_vendas ?? 0);
   await vi
     .waitUntil(async () => (await counted()) === SALES, { timeout: LIMIT_MS, interval: 200 })

@@ -10,7 +10,7 @@ import { parse } from 'yaml';
 import { ROOT } from '../../../scripts/build.ts';
 import { resolve } from '../../../src/cli/flags.ts';
 import { buildProgram } from '../../../src/cli/program.ts';
-import { isKafkaInDocker } from './kafka-programs.ts';
+import { isHadHere } from './others-programs.ts';
 
 export type Rule = (args: readonly string[]) => string | null | Promise<string | null>;
 
@@ -173,5 +173,5 @@ export function isNotRun(command: readonly string[]): boolean {
   const [program, verb] = command;
   // .ci/run installs, and npm ci builds what rebuild would.
   if (program === 'npm') return verb === 'ci' || verb === 'rebuild';
-  return program in NOT_RUN && !isKafkaInDocker(command);
+  return program in NOT_RUN && !isHadHere(command);
 }

@@ -1,66 +1,63 @@
 /**
- * mongosh's words for the queries of the documents, put to the driver: mongosh itself is in no
- * registry. The text is evaluated as it stands; a projection is the second argument of find, and
- * a query is a list of documents when it is awaited.
+ * mongosh, the shell that the documents' queries and the compose file's health check are for, from
+ * npm into the cache folder; and what is typed into Mongo Express, put to the driver.
  */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { runInNewContext } from 'node:vm';
-import type { Collection, Db, Document, FindCursor } from 'mongodb';
-import { Long } from 'mongodb';
+import { BSON, type Collection, type Document } from 'mongodb';
+import { runToEnd } from '../../../src/mongo/child-processes.ts';
+import { cachedFolder } from '../cached-folder.ts';
+import type { Scene } from '../scene.ts';
+import { download } from '../tools.ts';
 
-/** What mongosh and Mongo Express know besides JavaScript. */
+const VERSION = '2.12.0';
+const LIMIT_MS = 120_000;
+/** Before each answer; no document has it. */
+const ANSWER = '⟦answer⟧';
+
+/** Its program. Some 20 s the first time. */
+export async function mongoshProgram(): Promise<string> {
+  const folder = await cachedFolder(`mongosh-${VERSION}`, async (own) => {
+    await mkdir(own);
+    const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock'];
+    await download('npm', ['install', '--prefix', own, ...quiet, `mongosh@${VERSION}`], {
+      need: "The documents' queries are asked in mongosh",
+      packages: 'npm',
+      what: 'mongosh',
+    });
+  });
+  return join(folder, 'node_modules/.bin/mongosh');
+}
+
+/** What each text gives in the shell, one after the other in one session: documents, or one. */
+export async function mongosh(
+  { mongoUrl, db }: Pick<Scene, 'mongoUrl' | 'db'>,
+  ...texts: string[]
+): Promise<Document[][]> {
+  const url = new URL(mongoUrl);
+  url.pathname = `/${db.databaseName}`;
+  const script = texts.map((text, i) => {
+    const all = `typeof given${i}?.toArray === 'function' ? given${i}.toArray() : [given${i}]`;
+    return `const given${i} = (${text});\nprint('${ANSWER}' + EJSON.stringify(${all}));`;
+  });
+  const args = [url.href, '--quiet', '--norc', '--eval', script.join('\n')];
+  const { code, stdout, tail } = await runToEnd(await mongoshProgram(), args, {
+    timeLimitMs: LIMIT_MS,
+  });
+  const answers = stdout.split('\n').filter((line) => line.startsWith(ANSWER));
+  if (code !== 0 || answers.length !== texts.length) throw new Error(`mongosh: ${tail}`);
+  return answers.map((line) =>
+    BSON.EJSON.parse(line.slice(ANSWER.length)).filter((one: Document | null) => one !== null),
+  );
+}
+
+/** What Mongo Express knows besides JavaScript. */
 const WORDS = {
   ISODate: (text?: string) => (text === undefined ? new Date() : new Date(text)),
-  Long: (text: string) => Long.fromString(String(text)),
-  NumberLong: (text: string) => Long.fromString(String(text)),
 };
 
-class Query {
-  readonly #cursor: FindCursor<Document>;
-
-  constructor(cursor: FindCursor<Document>) {
-    this.#cursor = cursor;
-  }
-
-  sort = (by: Document) => new Query(this.#cursor.sort(by as never));
-  limit = (count: number) => new Query(this.#cursor.limit(count));
-  skip = (count: number) => new Query(this.#cursor.skip(count));
-  toArray = () => this.#cursor.toArray();
-}
-
-function words(collection: Collection) {
-  return {
-    find: (filter: Document = {}, projection: Document = {}) =>
-      new Query(collection.find(filter, { projection })),
-    findOne: (filter: Document = {}, projection: Document = {}) =>
-      collection.findOne(filter, { projection }),
-    aggregate: (steps: Document[]) => collection.aggregate(steps),
-    renameCollection: async (name: string) => {
-      await collection.rename(name);
-      return { ok: 1 };
-    },
-  };
-}
-
-function database(db: Db): object {
-  const own: Readonly<Record<string, unknown>> = {
-    getSiblingDB: (name: string) => database(db.client.db(name)),
-    createUser: ({ user, ...more }: Document) => db.command({ createUser: user, ...more }),
-  };
-  return new Proxy(own, {
-    get: (_, name: string) => own[name] ?? words(db.collection(name)),
-  });
-}
-
-/** The documents that a query gives. @param more further words, such as those that ask */
-export async function mongosh(db: Db, text: string, more: object = {}): Promise<Document[]> {
-  // Objects of another context are none of the driver's: dates must be of this one.
-  const result = runInNewContext(`(${text})`, { db: database(db), Date, ...WORDS, ...more });
-  if (typeof result?.toArray === 'function') return result.toArray();
-  const one = await result;
-  return one === null || one === undefined ? [] : [one];
-}
-
-/** What is typed into Mongo Express: a query, or a list of steps with "Aggregate query" ticked. */
+/** A query, or a list of steps with "Aggregate query" ticked. */
 export function mongoExpress(collection: Collection, text: string, projection: Document = {}) {
   const value = runInNewContext(`(${text})`, { Date, ...WORDS });
   return Array.isArray(value) || text.trim().startsWith('[')

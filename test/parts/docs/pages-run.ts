@@ -12,6 +12,7 @@ export const COUNTED = [
   'docs/guides/run-in-production.md',
   'docs/HTTP-API.md',
   'docs/OPERATIONS.md',
+  'docs/guides/queries.md',
   'docs/LATE-MONEY.md',
 ];
 /** By test/integration/security-page.test.ts, with servers that ask for all of it. */

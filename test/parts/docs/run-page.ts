@@ -23,7 +23,7 @@ import { sleep } from '../../../src/lib/clock.ts';
 import { findFreePort } from '../../../src/mongo/child-processes.ts';
 import type { Ending } from '../engine-process.ts';
 import { isNotRun } from './command-rules.ts';
-import { writeKafkaPrograms } from './kafka-programs.ts';
+import { writePrograms } from './others-programs.ts';
 import { type Block, type Page, readPage } from './page.ts';
 import { logicalLines, recordedCommands } from './recorded-shell.ts';
 import { Terminal } from './terminal.ts';
@@ -115,8 +115,8 @@ class PageRun {
     await mkdir(programs);
     await writeFile(join(programs, 'npm'), NPM, { mode: 0o755 });
     await writeFile(join(programs, 'vendaval'), VENDAVAL, { mode: 0o755 });
-    if (/\bkafka-[a-z]+\.sh\b/.test(page.source)) await writeKafkaPrograms(programs);
     const { servers } = options;
+    if (/^docker exec/m.test(page.source)) await writePrograms(programs, servers!.mongoUrl);
     const address = options.httpAddress ?? `127.0.0.1:${await findFreePort()}`;
     const env = {
       PATH: [programs, process.env.PATH].join(delimiter),
