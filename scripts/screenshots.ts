@@ -12,8 +12,8 @@ import { openViewer, type ViewerOptions } from '../test/parts/browser.ts';
 import { EngineProcess } from '../test/parts/engine-process.ts';
 
 const WAIT_MS = 180_000;
-/** Windows closed before a picture, so that the charts have something to show. */
-const WINDOWS_CLOSED = 12;
+/** Totals closed before a picture, those of nine windows, so that the charts have something to show. */
+const TOTALS_CLOSED = 36;
 const README = new URL('../docs/live-page.png', import.meta.url).pathname;
 
 interface Picture extends ViewerOptions {
@@ -49,7 +49,8 @@ async function take(url: string, picture: Picture): Promise<void> {
     .first()
     .waitFor();
   const { path, fullPage = false } = picture;
-  await viewer.page.screenshot({ path, fullPage, timeout: WAIT_MS });
+  // Colours that are on their way to others are shown at their end.
+  await viewer.page.screenshot({ path, fullPage, animations: 'disabled', timeout: WAIT_MS });
   console.log(picture.path);
   await viewer.close();
 }
@@ -62,8 +63,8 @@ try {
   const url = /http:\/\/\S+/.exec(said?.msg ?? '')?.[0];
   if (!url) throw new Error('the demo did not say where its page is');
   const enough = () =>
-    demo.lines.some(({ code, closed }) => code === 'demo' && Number(closed) >= WINDOWS_CLOSED);
-  await demo.until(enough, `${WINDOWS_CLOSED} totals are closed`, WAIT_MS);
+    demo.lines.some(({ code, closed }) => code === 'demo' && Number(closed) >= TOTALS_CLOSED);
+  await demo.until(enough, `${TOTALS_CLOSED} totals are closed`, WAIT_MS);
   if (values.all) {
     mkdirSync(values.all, { recursive: true });
     for (const picture of pictures(values.all)) await take(url, picture);
