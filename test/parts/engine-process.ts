@@ -35,6 +35,10 @@ export interface RunOptions {
   readonly cwd?: string;
   /** Another build than the one in dist. */
   readonly main?: string;
+  /** What becomes Node in the end, with the arguments before Node's own: a shell that sets limits. */
+  readonly under?: readonly string[];
+  /** Node's own. */
+  readonly nodeFlags?: readonly string[];
 }
 
 const running = new Set<ChildProcess>();
@@ -53,7 +57,9 @@ export class EngineProcess {
 
   /** Starts `vendaval` with these arguments. */
   constructor(test: Ending, args: readonly string[], options: RunOptions = {}) {
-    const child = spawn(process.execPath, [options.main ?? MAIN, ...args], {
+    const { under = [], nodeFlags = [], main = MAIN } = options;
+    const [program, ...rest] = [...under, process.execPath, ...nodeFlags, main, ...args];
+    const child = spawn(program, rest, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...options.env },
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),

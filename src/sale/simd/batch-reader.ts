@@ -45,9 +45,24 @@ let compiled: WebAssembly.Module | null | undefined;
 function compiledModule(): WebAssembly.Module | null {
   if (compiled === undefined) {
     const bytes = Buffer.from(READ_SALES_WASM, 'base64');
-    compiled = WebAssembly.validate(bytes) ? new WebAssembly.Module(bytes) : null;
+    // Node has no WebAssembly at all with --jitless.
+    const isReadable = typeof WebAssembly !== 'undefined' && WebAssembly.validate(bytes);
+    compiled = isReadable ? new WebAssembly.Module(bytes) : null;
   }
   return compiled;
+}
+
+/**
+ * @returns null where the process may not have that many addresses (`ulimit -v`): V8 reserves ten
+ *   gigabytes of them for each memory, however small it is
+ */
+function newMemory(): WebAssembly.Memory | null {
+  try {
+    return new WebAssembly.Memory({ initial: 1 });
+  } catch (error) {
+    if (error instanceof RangeError) return null;
+    throw error;
+  }
 }
 
 export class BatchReader {
@@ -75,8 +90,7 @@ export class BatchReader {
   #from = 0;
   #to = 0;
 
-  private constructor(module: WebAssembly.Module) {
-    const memory = new WebAssembly.Memory({ initial: 1 });
+  private constructor(module: WebAssembly.Module, memory: WebAssembly.Memory) {
     const instance = new WebAssembly.Instance(module, { env: { memory } });
     const exports = instance.exports as unknown as Exports;
     const at = (name: Constant): number => exports[name].value;
@@ -106,10 +120,11 @@ export class BatchReader {
     this.categories = categoryTable(buffer, at);
   }
 
-  /** @returns null where the processor has no SIMD: the scanner reads all then */
+  /** @returns null where processor, Node or system do not allow it: the scanner reads all then */
   static make(): BatchReader | null {
     const module = compiledModule();
-    return module && new BatchReader(module);
+    const memory = module && newMemory();
+    return memory && new BatchReader(module, memory);
   }
 
   /** What lay in memory before is of no more use: the caller's bytes are others. */
