@@ -21,8 +21,8 @@ for version in "$@"; do
   "$node" node_modules/vitest/vitest.mjs run --project unit \
     test/unit/kafka/compression test/unit/kafka/record test/unit/kafka/requests \
     test/unit/kafka/broker-socket test/unit/workers test/unit/sale test/unit/state \
-    test/unit/window test/property/accumulator test/property/compression test/property/responses \
-    test/property/sale test/property/state
+    test/unit/window test/property/accumulator test/property/batch-reader test/property/compression \
+    test/property/responses test/property/sale test/property/state
   last="$folder/$version/node_modules/node-$kind"
 done
 [ -n "${last:-}" ] || exit 0
