@@ -208,6 +208,7 @@ export class Engine {
       isDraining: () => this.#isDraining,
       wake: () => this.#pace.wake(),
       released: (partitions) => this.#commits.forget(partitions),
+      fatal: (error) => this.#fail(error),
     });
   }
 

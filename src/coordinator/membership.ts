@@ -4,6 +4,7 @@
  * counts as well is counted right all the same.
  */
 import { sleep, steadyEpochMs, systemClock } from '../lib/clock.ts';
+import type { VendavalError } from '../lib/errors.ts';
 import type { ProgressStore } from '../mongo/progress-store.ts';
 import { OrphanWatch } from './adoption.ts';
 import type { Health } from './health.ts';
@@ -28,6 +29,7 @@ export interface MembershipContext {
   wake(): void;
   /** These are no longer ours. */
   released(partitions: readonly number[]): void;
+  fatal(error: VendavalError): void;
 }
 
 export class Membership {
@@ -47,6 +49,7 @@ export class Membership {
       assigned: (partitions) => this.#given(partitions),
       revoked: (partitions) => this.#taken(partitions),
       trouble: (code, message) => context.health.trouble(code, message),
+      fatal: context.fatal,
     });
   }
 

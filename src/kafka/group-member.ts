@@ -6,10 +6,11 @@
 import Kafka from 'node-rdkafka';
 import { assert } from '../lib/assert.ts';
 import { CommitPermit } from '../lib/commit-permit.ts';
-import { messageOf, VendavalError } from '../lib/errors.ts';
+import { codeOf, messageOf, VendavalError } from '../lib/errors.ts';
 import { failPoint } from '../lib/fail-point.ts';
 import type { KafkaAccess } from './access.ts';
 import { clientConfig, supplyToken } from './client-config.ts';
+import { mayReadGroup } from './group-members.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const LEAVE_TIMEOUT_MS = 10_000;
@@ -31,6 +32,8 @@ export interface GroupHandler {
   revoked(partitions: number[]): Promise<void>;
   /** A problem that librdkafka goes on from by itself. */
   trouble(code: string, message: string): void;
+  /** Nothing will ever be assigned. */
+  fatal(error: VendavalError): void;
 }
 
 interface Assignment {
@@ -44,14 +47,18 @@ interface PendingCommit {
 }
 
 export class GroupMember {
+  readonly #access: KafkaAccess;
   readonly #topic: string;
+  readonly #group: string;
   readonly #handler: GroupHandler;
   readonly #consumer: Kafka.KafkaConsumer;
   #pendingCommit: PendingCommit | null = null;
   #isLeaving = false;
 
   constructor(access: KafkaAccess, topic: string, group: string, handler: GroupHandler) {
+    this.#access = access;
     this.#topic = topic;
+    this.#group = group;
     this.#handler = handler;
     this.#consumer = new Kafka.KafkaConsumer(
       {
@@ -99,6 +106,7 @@ export class GroupMember {
         this.#consumer.subscribe([this.#topic]);
         // Nothing comes of it, but a member that does not poll is thrown out of its group.
         this.#consumer.consume();
+        void this.#askRights();
         resolve();
       });
     });
@@ -144,6 +152,17 @@ export class GroupMember {
         resolve();
       });
     });
+  }
+
+  /** The binding stops polling when the group is refused to this user, and tells nobody. */
+  async #askRights(): Promise<void> {
+    try {
+      await mayReadGroup(this.#access, this.#group, this.#topic);
+    } catch (error) {
+      // That it cannot be asked now is told by what reads and joins.
+      const isForbidden = codeOf(error) === 'E_KAFKA_AUTHORIZATION';
+      if (isForbidden && !this.#isLeaving) this.#handler.fatal(error as VendavalError);
+    }
   }
 
   #committed(error: Kafka.LibrdKafkaError | null): void {

@@ -34,6 +34,21 @@ export async function groupMembers(
   return members;
 }
 
+/** Throws when this user may not even know of the group; who may read it may. */
+export async function mayReadGroup(
+  access: KafkaAccess,
+  group: string,
+  topic: string,
+): Promise<void> {
+  const [place] = (await topicMetadata(access, topic)).brokers.values();
+  const coordinator = await coordinatorOf(access, place, group, DEFAULT_TIMEOUTS);
+  if (coordinator?.error !== KAFKA_ERROR.groupAuthorizationFailed) return;
+  throw new VendavalError(`this user may not read the group "${group}"`, {
+    code: 'E_KAFKA_AUTHORIZATION',
+    hint: `Grant it: bin/kafka-acls.sh --add --operation Read --group ${group} …`,
+  });
+}
+
 /**
  * Which broker keeps the group, or an error of the one that was asked.
  *

@@ -24,6 +24,7 @@ import { EngineProcess } from '../parts/engine-process.ts';
 import { makeSales } from '../parts/sales.ts';
 import { Scene, type SceneOptions } from '../parts/scene.ts';
 import {
+  grant,
   SECURE_PASSWORD,
   SECURE_USER,
   type SecureBroker,
@@ -257,6 +258,20 @@ describe('what must be refused', () => {
       message: expect.stringContaining('refuses the token (OAUTHBEARER)'),
     });
     expect(await librdkafkaRefusal(access)).toMatch(/[Aa]uthentication/);
+  });
+
+  test('a user who may read the topic and not its group, in place of waiting for ever', async (t) => {
+    const scene = await sceneOf(t, kafka.secure);
+    const principal = 'sem-grupo';
+    await grant(kafka, `User:${principal}`, [
+      { resource: 'topic', name: scene.topic, operation: 'READ' },
+      { resource: 'topic', name: `${scene.topic}.dlq`, operation: 'ALL' },
+    ]);
+    const env = { ...tlsEnv(), ...tokenEnv(principal) };
+    const { code, all } = await vendaval(t, ['engine', ...scene.flags()], env);
+    expect({ code, all }).toMatchObject({ code: 1 });
+    expect(all).toContain(`may not read the group "${scene.group}"`);
+    expect(all).toContain('E_KAFKA_AUTHORIZATION');
   });
 
   test('what one side speaks and the other does not, named with what to set', async (t) => {
