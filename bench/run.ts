@@ -15,12 +15,13 @@ import { parseArgs } from 'node:util';
 import { DATABASE_VERSION } from '../src/mongo/python-environment.ts';
 import { endToEnd } from './end-to-end.ts';
 import { formatsBench } from './formats.ts';
+import { checkpointBench } from './micro/checkpoint.ts';
 import { compressionBench } from './micro/compression.ts';
 import { flatbuffersBench } from './micro/flatbuffers.ts';
 import { hotPathBench } from './micro/hot-path.ts';
 import { scannerBench } from './micro/scanner.ts';
 import { chart } from './parts/chart.ts';
-import { withFigures } from './parts/comparison.ts';
+import { PAGES, withFigures } from './parts/comparison.ts';
 import { SALES_PER_KAFKA_BATCH } from './parts/preload-plan.ts';
 import { markdown, type Results, thisMachine } from './parts/results.ts';
 import { BROKER_HEAP_MB, withServers } from './parts/rounds.ts';
@@ -50,7 +51,6 @@ if (!parts.every((part) => (PARTS as readonly string[]).includes(part))) {
 }
 const folder = new URL('./results/', import.meta.url);
 const jsonFile = new URL('latest.json', folder);
-const COMPARISON = new URL('../docs/COMPARISON.md', import.meta.url);
 const isTerminal = process.stdout.isTTY === true;
 const onStep = (text: string) => {
   process.stderr.write(
@@ -92,7 +92,9 @@ async function measure(): Promise<Results> {
     sales: Number(values.sales ?? usual.sales),
     rounds: Number(values.rounds ?? usual.rounds),
   });
-  const micro = parts.includes('micro') ? { micro: { machine, rows: await microRows() } } : {};
+  const micro = parts.includes('micro')
+    ? { micro: { machine, rows: await microRows(), times: checkpointBench() } }
+    : {};
   if (!parts.includes('whole') && !parts.includes('formats')) return micro;
   return await withServers(onStep, async (servers) => {
     const results: { -readonly [Key in keyof Results]: Results[Key] } = { ...micro };
@@ -115,7 +117,12 @@ function publish(results: Results): void {
   writeFileSync(jsonFile, `${JSON.stringify(results, null, 2)}\n`);
   writeFileSync(new URL('latest.md', folder), markdown(results));
   writeFileSync(new URL('speed.svg', folder), chart(results));
-  writeFileSync(COMPARISON, withFigures(readFileSync(COMPARISON, 'utf8'), results));
+  for (const path of Object.keys(PAGES)) {
+    writeFileSync(
+      new URL(`../${path}`, import.meta.url),
+      withFigures(path, read(`../${path}`), results),
+    );
+  }
 }
 
 const published = (): Results =>

@@ -12,10 +12,7 @@ const RULES = {
   late: 'reject',
 } as const;
 
-/** Lets `feed` add batches as a fresh lease would. @returns what came of it, as a result to show */
-export function intoTable(feed: (accumulator: PartitionAccumulator) => void): string {
-  const buffer = createRegion(LIMITS, []);
-  const region = new WorkerRegion(buffer);
+export function freshAccumulator(region: WorkerRegion): PartitionAccumulator {
   const start = {
     nextOffset: 0,
     lastBatch: NO_MARK,
@@ -25,7 +22,14 @@ export function intoTable(feed: (accumulator: PartitionAccumulator) => void): st
     rejected: [],
     guards: [],
   };
-  const accumulator = new PartitionAccumulator(region, RULES, start);
+  return new PartitionAccumulator(region, RULES, start);
+}
+
+/** Lets `feed` add batches as a fresh lease would. @returns what came of it, as a result to show */
+export function intoTable(feed: (accumulator: PartitionAccumulator) => void): string {
+  const buffer = createRegion(LIMITS, []);
+  const region = new WorkerRegion(buffer);
+  const accumulator = freshAccumulator(region);
   feed(accumulator);
   accumulator.writeSnapshot(0, false);
   region.freeze();

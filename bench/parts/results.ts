@@ -2,6 +2,7 @@
 import { cpus, totalmem } from 'node:os';
 import type { EndToEndRow } from '../end-to-end.ts';
 import type { FormatRow } from '../formats.ts';
+import type { TimedRow } from '../micro/checkpoint.ts';
 import type { MicroRow } from '../micro/hot-path.ts';
 import type { PassedOver } from './peers.ts';
 
@@ -27,7 +28,7 @@ interface RoundsPart<Row> extends Part<Row> {
 export interface Results {
   readonly whole?: RoundsPart<EndToEndRow> & { readonly passedOver?: readonly PassedOver[] };
   readonly formats?: RoundsPart<FormatRow>;
-  readonly micro?: Part<MicroRow>;
+  readonly micro?: Part<MicroRow> & { readonly times?: readonly TimedRow[] };
 }
 
 export const thisMachine = (): Machine => ({
@@ -143,7 +144,7 @@ function formatsText({ machine, rows, sales, rounds, settings }: NonNullable<Res
   ];
 }
 
-function microText({ machine, rows }: NonNullable<Results['micro']>): string[] {
+function microText({ machine, rows, times = [] }: NonNullable<Results['micro']>): string[] {
   return [
     '## Pieces',
     '',
@@ -152,6 +153,8 @@ function microText({ machine, rows }: NonNullable<Results['micro']>): string[] {
     '| on one core | sales/s | result |',
     '|---|---:|---|',
     ...rows.map((row) => line([row.name, count(row.salesPerSecond), row.hash])),
+    ...(times.length > 0 ? ['', '| of a checkpoint | µs, p50 | p99 |', '|---|---:|---:|'] : []),
+    ...times.map(({ name, p50, p99 }) => line([name, fixed(1)(p50), fixed(1)(p99)])),
   ];
 }
 
