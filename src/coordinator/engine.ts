@@ -28,6 +28,7 @@ import { partitionStatus } from './partition-status.ts';
 import { type RecoverySources, recoverPartition } from './recovery.ts';
 import { type RunSummary, RunTally } from './run-tally.ts';
 import { passOver, reportSkips } from './skips.ts';
+import { UntilEnd } from './until-end.ts';
 import { WindowCloser } from './window-closer.ts';
 
 /** How long a stop may take for the last checkpoint before it is left to the next start. */
@@ -68,6 +69,7 @@ export class Engine {
   #membership!: Membership;
   #commits!: OffsetCommits;
   #cycle!: CheckpointCycle;
+  #untilEnd!: UntilEnd;
   #state: EngineState = 'starting';
   #fatal: VendavalError | null = null;
   #isStopping = false;
@@ -92,7 +94,7 @@ export class Engine {
       while (!this.#isEnding) {
         await this.#cycle.run();
         this.#tellStart();
-        if (this.#options.untilEnd && this.#isDrained()) break;
+        if (this.#options.untilEnd && (await this.#isDrained())) break;
         await this.#pace.pause(() => this.#manager.owned);
       }
     } catch (error) {
@@ -144,6 +146,7 @@ export class Engine {
     this.#membership = this.#makeMembership();
     this.#commits = new OffsetCommits(this.#membership, this.#health, () => this.#isDraining);
     this.#cycle = this.#makeCycle();
+    this.#untilEnd = new UntilEnd(this.#progress, this.#membership.group, this.#health);
     this.#options.laps.lap('threads and indexes');
     await Promise.all([this.#membership.group.join(), this.#deadLetters.connect()]);
     void this.#membership.adopt();
@@ -237,13 +240,9 @@ export class Engine {
 
   // --- the end ------------------------------------------------------------------------------
 
-  /** Every owned partition is durable up to the end that its log had at the first fetch. */
-  #isDrained(): boolean {
+  async #isDrained(): Promise<boolean> {
     if (!this.#membership.isAssigned || this.#manager.recovering.length > 0) return false;
-    return this.#manager.owned.every(({ live, durable }) => {
-      const end = live[LIVE.firstEndOffset];
-      return end >= 0 && durable.nextOffset >= end;
-    });
+    return this.#untilEnd.isReached(this.#manager.owned, this.#topic.partitionCount);
   }
 
   async #shutDown(): Promise<void> {

@@ -57,6 +57,20 @@ test('processes of one group share the partitions, come and go, and the document
   expect(sampler.samples).toBeGreaterThan(20);
 });
 
+test('processes that run to the end of the log end when all of it is counted', async (t) => {
+  const scene = await Scene.make(t, {
+    partitions: 6,
+    rules: { maxCategories: WORKLOAD_CATEGORIES_MAX },
+  });
+  await scene.produce(makeSales({ seed: 12, count: COUNT }));
+  // Whoever comes late is given nothing at first, and takes partitions from who came first.
+  const engines = [1, 2, 3].map(() => scene.engine({}, { untilEnd: true }));
+  await Promise.all(engines.map((engine) => engine.endsWell()));
+  const judged = engines.map(({ done }) => Number(done?.counted) + Number(done?.rejected));
+  expect(judged.reduce((sum, count) => sum + count, 0)).toBe(COUNT);
+  await scene.expectExact({ mayRepeat: true });
+});
+
 test('a process that was cut off and writes what is old by now changes nothing', async (t) => {
   const scene = await Scene.make(t, { rules: { maxCategories: WORKLOAD_CATEGORIES_MAX } });
   const sales = makeSales({ seed: 12, count: 4000 });
