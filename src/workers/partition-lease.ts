@@ -213,13 +213,14 @@ export class PartitionLease {
   }
 
   /**
-   * The broker would end the session: signs in anew, and fetches the same again. What is known of
-   * the log's end stands, or a partition would never be idle for longer than sessions are.
+   * The broker would end the session at the next fetch: that one goes with a new sign-in. What has
+   * come is taken all the same, or sessions shorter than a fetch would come to nothing for ever; and
+   * what is known of the log's end stands, or a partition would never be idle for longer than they are.
    */
-  #renew(session: LeaseSession): void {
+  #endSession(session: LeaseSession): void {
     session.close();
     this.#session = null;
-    void this.#connect();
+    this.#isRetryDue = true;
   }
 
   /** The connection is of no more use: tries again later, or ends the lease. */
@@ -277,13 +278,16 @@ export class PartitionLease {
     if (response.preferredReplica >= 0) return this.#goToReplica(response.preferredReplica);
     const nowMs = systemClock.monotonicMs();
     if (this.#replica.isOver(this.#leader, nowMs)) return this.#reopen();
-    if (this.#session && nowMs >= this.#session.endsAtMs) return this.#renew(this.#session);
+    if (this.#session && nowMs >= this.#session.endsAtMs) this.#endSession(this.#session);
     const { recordsStart, recordsEnd } = response;
     const next = nextFetchOffset(buffer.view, recordsStart, recordsEnd, from);
     const isEmpty = batchEnd(buffer.view, recordsStart, recordsEnd) < 0;
     if (isEmpty) this.#foundNothing(response, buffer, from);
     if (!this.#stopping) this.#session?.fetch(next, this.#fetchBytes);
-    if (isEmpty) return this.#publish();
+    if (isEmpty) {
+      this.#reconnect();
+      return this.#publish();
+    }
     this.#idle.reset();
     this.#setAtEnd(false);
     this.#heldSinceMs = Number.NaN;

@@ -73,6 +73,20 @@ describe('a session that ends', () => {
   });
 });
 
+describe('a session that is over before its first answer', () => {
+  it('has brought that answer: else a partition would never get on', async () => {
+    server.append(sales(0, 3), sales(3, 3));
+    const running = lease(ending(0));
+    await running.reached(6);
+    server.append(sales(6, 3));
+    await running.reached(9);
+    expect((await running.checkpoint()).counted).toBe(9);
+    await until(() => running.live('atEnd') === 1, 'it is known to be at its end');
+    expect(running.troubles).toEqual([]);
+    expect(running.live('reconnects')).toBe(0);
+  });
+});
+
 describe('a sign-in that is refused while the engine runs', () => {
   it.each(['E_KAFKA_AUTH', 'E_KAFKA_TLS', 'E_KAFKA_SASL', 'E_CONFIG'])(
     'is told and tried again when it is %s: the other partitions go on',
