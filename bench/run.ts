@@ -13,7 +13,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { DATABASE_VERSION } from '../src/mongo/python-environment.ts';
-import { endToEnd } from './end-to-end.ts';
+import { endToEnd, WARM_UP_READS } from './end-to-end.ts';
 import { formatsBench } from './formats.ts';
 import { checkpointBench } from './micro/checkpoint.ts';
 import { compressionBench } from './micro/compression.ts';
@@ -33,7 +33,8 @@ const SIZES = {
 };
 
 const WARM_UP =
-  'the topic was read once before the first round, so that no system pays for a cold broker';
+  `the topic was read ${WARM_UP_READS} times before the first round, so that no system pays for a ` +
+  'cold broker';
 
 const { values } = parseArgs({
   options: {
