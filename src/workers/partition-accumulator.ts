@@ -217,7 +217,7 @@ export class PartitionAccumulator {
       }
     }
     this.#keep(counted, nextOffset, maxEventMs);
-    if (rows > 0) this.#lastOffset = head.baseOffset + offsetDelta[rows - 1];
+    if (rows > 0) this.#lastOffset = baseOffset + offsetDelta[rows - 1];
     return true;
   }
 

@@ -102,7 +102,7 @@ export class BatchReader {
     this.#read = exports.read;
     this.#cutOff = at('CUT_OFF');
     this.#declined = at('DECLINED');
-    this.#control = new Int32Array(buffer, at('CONTROL'), 3);
+    this.#control = new Int32Array(buffer, at('CONTROL'), 2);
     this.#text = new Uint8Array(buffer, this.#textAt, PIECE_BYTES);
     this.recordAt = new Int32Array(buffer, at('RECORD_AT'), rows);
     this.offsetDelta = new Int32Array(buffer, at('OFFSET_DELTA'), rows);

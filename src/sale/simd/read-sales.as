@@ -9,7 +9,7 @@
  * to READ_AHEAD_BYTES past the text; what stands there has no influence.
  */
 
-/** Why a call came back, beside the position and the last offset delta. */
+/** Why a call came back, beside the position. */
 export const ROWS_DONE: i32 = 0;
 export const CUT_OFF: i32 = 1;
 export const DECLINED: i32 = 2;
@@ -17,7 +17,7 @@ export const DECLINED: i32 = 2;
 export const ROWS_MAX: i32 = 1024;
 export const READ_AHEAD_BYTES: i32 = 64;
 
-/** Three words: the position, why, the last offset delta. */
+/** Two words: the position, and why. */
 export const CONTROL: usize = 0;
 export const RECORD_AT: usize = 64;
 export const OFFSET_DELTA: usize = RECORD_AT + 4 * ROWS_MAX;
@@ -155,7 +155,6 @@ export function read(
   }
   store<i32>(CONTROL, at as i32);
   store<i32>(CONTROL + 4, why);
-  store<i32>(CONTROL + 8, last);
   return row;
 }
 
