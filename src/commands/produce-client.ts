@@ -4,7 +4,8 @@
  */
 import rdkafka from 'node-rdkafka';
 import type { KafkaAccess } from '../kafka/access.ts';
-import { clientConfig, supplyToken } from '../kafka/client-config.ts';
+import { clientConfig } from '../kafka/client-config.ts';
+import { endClient, supplyToken } from '../kafka/client-end.ts';
 import { existingTopic } from '../kafka/metadata.ts';
 import { EXIT, messageOf, VendavalError } from '../lib/errors.ts';
 import { encodeSale } from '../sale/flatbuffers/encode.ts';
@@ -123,14 +124,7 @@ function checkPartition(topic: string, count: number, partition = 0): void {
 }
 
 export function disconnect(producer: rdkafka.Producer): Promise<void> {
-  if (!producer.isConnected()) return Promise.resolve();
-  return new Promise((resolve) => {
-    const giveUp = setTimeout(resolve, DISCONNECT_LIMIT_MS);
-    producer.disconnect(0, () => {
-      clearTimeout(giveUp);
-      resolve();
-    });
-  });
+  return endClient(producer, DISCONNECT_LIMIT_MS);
 }
 
 /** False when the client's queue is full. */

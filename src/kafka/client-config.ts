@@ -1,5 +1,4 @@
 /** What every librdkafka client of ours is told, from the access; one place for both sides. */
-import type { EventEmitter } from 'node:events';
 import * as tls from 'node:tls';
 import Kafka from 'node-rdkafka';
 import { VendavalError } from '../lib/errors.ts';
@@ -7,8 +6,6 @@ import type { KafkaAccess, KafkaSecurity, SaslLogin } from './access.ts';
 import { DEFAULT_TIMEOUTS } from './broker-socket.ts';
 import { readTlsFiles } from './security/tls-files.ts';
 import { readToken } from './security/token-file.ts';
-
-const TOKEN_LOOK_MS = 5000;
 
 export function clientConfig({ brokers, security }: KafkaAccess): Record<string, unknown> {
   return {
@@ -88,30 +85,4 @@ function notCompiled(feature: string): VendavalError {
 export function firstToken({ security }: KafkaAccess): string | undefined {
   const login = security?.sasl;
   return login?.mechanism === 'OAUTHBEARER' ? readToken(login.tokenFile) : undefined;
-}
-
-interface TokenTaker extends EventEmitter {
-  setOauthBearerToken(token: string): unknown;
-}
-
-/** Gives a client the token of OAUTHBEARER, and each new one, until it is disconnected. */
-export function supplyToken(client: TokenTaker, { security }: KafkaAccess): void {
-  const login = security?.sasl;
-  if (login?.mechanism !== 'OAUTHBEARER') return;
-  let given = '';
-  const look = () => {
-    const token = readToken(login.tokenFile);
-    if (token === given) return;
-    client.setOauthBearerToken(token);
-    given = token;
-  };
-  look();
-  const timer = setInterval(() => {
-    try {
-      look();
-    } catch (error) {
-      client.emit('event.error', error);
-    }
-  }, TOKEN_LOOK_MS).unref();
-  client.once('disconnected', () => clearInterval(timer));
 }

@@ -13,7 +13,8 @@ import { NO_TOPIC_ID } from '../lib/topic-id.ts';
 import { REASONS } from '../sale/reasons.ts';
 import { type RejectedRecord, WHOLE_RECORD } from '../state/reject-log.ts';
 import type { KafkaAccess } from './access.ts';
-import { clientConfig, supplyToken } from './client-config.ts';
+import { clientConfig } from './client-config.ts';
+import { endClient, supplyToken } from './client-end.ts';
 import { letterHeaders } from './record-headers.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -75,7 +76,7 @@ export class DeadLetterProducer {
   readonly #topic: string;
   readonly #deadLetterTopic: string;
   readonly #producer: Kafka.Producer;
-  #isConnected = false;
+  #connecting: Promise<void> | null = null;
   #headersUnderWay = 0;
 
   constructor(
@@ -106,14 +107,14 @@ export class DeadLetterProducer {
   }
 
   connect(): Promise<void> {
-    return new Promise((resolve, reject) => {
+    this.#connecting = new Promise((resolve, reject) => {
       this.#producer.connect({ timeout: CONNECT_TIMEOUT_MS }, (error) => {
         if (error) return reject(deadLetterError(this.#deadLetterTopic, error));
-        this.#isConnected = true;
         this.#producer.setPollInterval(POLL_MS);
         resolve();
       });
     });
+    return this.#connecting;
   }
 
   /** Sends all of them; throws when one was not acknowledged, so that all are sent again. */
@@ -210,15 +211,10 @@ export class DeadLetterProducer {
     if (--batch.waiting === 0) batch.settle();
   }
 
-  close(): Promise<void> {
-    if (!this.#isConnected) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, CLOSE_TIMEOUT_MS);
-      this.#producer.disconnect(() => {
-        clearTimeout(timer);
-        resolve();
-      });
-    });
+  /** What is under way was given up: it is sent again by the next start. */
+  async close(): Promise<void> {
+    await this.#connecting?.catch(() => {});
+    await endClient(this.#producer, CLOSE_TIMEOUT_MS);
   }
 }
 

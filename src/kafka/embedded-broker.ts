@@ -6,8 +6,10 @@
  */
 import rdkafka from 'node-rdkafka';
 import { messageOf, VendavalError } from '../lib/errors.ts';
+import { endClient } from './client-end.ts';
 
 const START_LIMIT_MS = 10_000;
+const STOP_LIMIT_MS = 5000;
 
 /** Left out of node-rdkafka's types, as librdkafka hides it from its manual. */
 interface MockConfig {
@@ -53,7 +55,7 @@ export async function startEmbeddedBroker(
   const mock: MockConfig = { 'test.mock.num.brokers': 1 };
   // Only its errors: a mock cluster announces itself on standard error otherwise.
   const producer = new rdkafka.Producer({ ...mock, log_level: 3 });
-  const stop = () => new Promise<void>((resolve) => producer.disconnect(1000, () => resolve()));
+  const stop = () => endClient(producer, STOP_LIMIT_MS);
   try {
     const { brokers } = await connect(producer);
     // Asking for a topic as a producer makes it.
@@ -61,7 +63,7 @@ export async function startEmbeddedBroker(
     const list = brokers.map(({ host, port }) => `${host}:${port}`).join(',');
     return { brokers: list, stop };
   } catch (error) {
-    if (producer.isConnected()) await stop();
+    await stop();
     throw new VendavalError(`The embedded Kafka did not start: ${messageOf(error)}`, {
       code: 'E_BROKER_START',
       hint: 'Use a Kafka of your own with --brokers.',

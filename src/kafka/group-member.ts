@@ -5,22 +5,22 @@
  */
 import Kafka from 'node-rdkafka';
 import { assert } from '../lib/assert.ts';
+import { sleep } from '../lib/clock.ts';
 import { CommitPermit } from '../lib/commit-permit.ts';
 import { codeOf, messageOf, VendavalError } from '../lib/errors.ts';
 import { failPoint } from '../lib/fail-point.ts';
 import type { KafkaAccess } from './access.ts';
-import { clientConfig, supplyToken } from './client-config.ts';
+import { clientConfig } from './client-config.ts';
+import { endClient, supplyToken } from './client-end.ts';
 import { mayReadGroup } from './group-members.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const LEAVE_TIMEOUT_MS = 10_000;
 const OFFSET_END = -1;
-/**
- * The poll loop serves rebalances and commit reports: its pause is their delay, and its wait that
- * of a disconnect. librdkafka's binding has 500 and 1000 ms, which made each commit wait 350 ms.
- */
+/** Polls serve rebalances and commit reports: the pause is their delay, the wait that of leaving. */
 const POLL_WAIT_MS = 100;
 const POLL_PAUSE_MS = 5;
+const POLL_AGAIN_MS = 1000;
 
 export interface GroupHandler {
   /** These partitions are ours now, beside those that were; may be none. */
@@ -53,6 +53,9 @@ export class GroupMember {
   readonly #handler: GroupHandler;
   readonly #consumer: Kafka.KafkaConsumer;
   #pendingCommit: PendingCommit | null = null;
+  #connecting: Promise<void> | null = null;
+  /** The poll that is under way, or the last. */
+  #polled: Promise<unknown> = Promise.resolve();
   #isLeaving = false;
 
   constructor(access: KafkaAccess, topic: string, group: string, handler: GroupHandler) {
@@ -78,7 +81,6 @@ export class GroupMember {
     );
     supplyToken(this.#consumer, access);
     this.#consumer.setDefaultConsumeTimeout(POLL_WAIT_MS);
-    this.#consumer.setDefaultConsumeLoopTimeoutDelay(POLL_PAUSE_MS);
     this.#consumer.on('event.error', (error) => {
       handler.trouble('E_KAFKA_CLIENT', error.message);
     });
@@ -87,29 +89,51 @@ export class GroupMember {
   }
 
   /** Connects and joins; resolves before partitions are assigned. */
-  join(): Promise<void> {
+  async join(): Promise<void> {
+    this.#connecting = this.#connect();
+    await this.#connecting;
+    // Left while it was connecting: the client would throw.
+    if (this.#isLeaving) return;
+    this.#consumer.subscribe([this.#topic]);
+    void this.#poll();
+    void this.#askRights();
+  }
+
+  #connect(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#consumer.connect({ timeout: CONNECT_TIMEOUT_MS }, (error) => {
-        if (error) {
-          reject(
-            new VendavalError(`the consumer group cannot be joined: ${error.message}`, {
-              code: 'E_BROKER_UNREACHABLE',
-              retryable: true,
-              cause: error,
-              hint: 'Check that Kafka runs and that its advertised.listeners can be reached.',
-            }),
-          );
-          return;
-        }
-        // Left while it was connecting: the client would throw.
-        if (this.#isLeaving) return resolve();
-        this.#consumer.subscribe([this.#topic]);
-        // Nothing comes of it, but a member that does not poll is thrown out of its group.
-        this.#consumer.consume();
-        void this.#askRights();
-        resolve();
+        if (!error) return resolve();
+        reject(
+          new VendavalError(`the consumer group cannot be joined: ${error.message}`, {
+            code: 'E_BROKER_UNREACHABLE',
+            retryable: true,
+            cause: error,
+            hint: 'Check that Kafka runs and that its advertised.listeners can be reached.',
+          }),
+        );
       });
     });
+  }
+
+  /**
+   * Nothing comes of it, but a member that does not poll is thrown out of its group. The binding's
+   * own loop ends with the first error (rights that were taken away, a sleep of more than five
+   * minutes) and cannot be begun again; the polls after it join anew.
+   */
+  async #poll(): Promise<void> {
+    while (!this.#isLeaving) {
+      const polled = this.#pollOnce();
+      this.#polled = polled;
+      const error = await polled;
+      if (error && !this.#isLeaving) {
+        this.#handler.trouble('E_KAFKA_CLIENT', `the consumer group: ${error.message}`);
+      }
+      await sleep(error ? POLL_AGAIN_MS : POLL_PAUSE_MS);
+    }
+  }
+
+  #pollOnce(): Promise<Kafka.LibrdKafkaError | null> {
+    return new Promise((resolve) => this.#consumer.consume(1, resolve));
   }
 
   /** Commits all of them in one request. Throws when the group did not take it in time. */
@@ -143,18 +167,14 @@ export class GroupMember {
   }
 
   /** Leaves the group, so that others take over at once. Bounded in time. */
-  leave(): Promise<void> {
+  async leave(): Promise<void> {
     this.#isLeaving = true;
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, LEAVE_TIMEOUT_MS);
-      this.#consumer.disconnect(() => {
-        clearTimeout(timer);
-        resolve();
-      });
-    });
+    await this.#connecting?.catch(() => {});
+    await this.#polled;
+    await endClient(this.#consumer, LEAVE_TIMEOUT_MS);
   }
 
-  /** The binding stops polling when the group is refused to this user, and tells nobody. */
+  /** A group that is refused to this user is refused for good. */
   async #askRights(): Promise<void> {
     try {
       await mayReadGroup(this.#access, this.#group, this.#topic);
@@ -189,16 +209,23 @@ export class GroupMember {
 
   #apply(action: 'assign' | 'unassign', assignments: Assignment[]): void {
     try {
-      if (action === 'assign') {
-        this.#consumer.incrementalAssign(assignments.map((a) => ({ ...a, offset: OFFSET_END })));
-        if (assignments.length > 0) this.#consumer.pause(assignments);
-      } else {
-        this.#consumer.incrementalUnassign(assignments);
-      }
+      if (action === 'assign') this.#assign(assignments);
+      else this.#consumer.incrementalUnassign(assignments);
     } catch (error) {
       // While disconnecting librdkafka has dropped the assignment already.
       if (!this.#isLeaving) this.#handler.trouble('E_REBALANCE', messageOf(error));
     }
+  }
+
+  #assign(assignments: Assignment[]): void {
+    try {
+      this.#consumer.incrementalAssign(assignments.map((a) => ({ ...a, offset: OFFSET_END })));
+    } catch (error) {
+      // One that disconnects takes no partitions any more, and waits for ever for an answer.
+      if (this.#isLeaving) this.#consumer.unassign();
+      throw error;
+    }
+    if (assignments.length > 0) this.#consumer.pause(assignments);
   }
 
   /** First and next offset of a partition's log, asked from its leader. */

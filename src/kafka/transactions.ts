@@ -8,7 +8,8 @@ import { sleep } from '../lib/clock.ts';
 import { VendavalError } from '../lib/errors.ts';
 import { failPoint } from '../lib/fail-point.ts';
 import type { KafkaAccess } from './access.ts';
-import { clientConfig, supplyToken } from './client-config.ts';
+import { clientConfig } from './client-config.ts';
+import { endClient, supplyToken } from './client-end.ts';
 import { sendable, sendableHeader } from './dead-letters.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -126,13 +127,7 @@ export class TransactionalProducer {
   }
 
   close(): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, CLOSE_TIMEOUT_MS);
-      this.#producer.disconnect(() => {
-        clearTimeout(timer);
-        resolve();
-      });
-    });
+    return endClient(this.#producer, CLOSE_TIMEOUT_MS);
   }
 }
 

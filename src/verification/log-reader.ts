@@ -4,7 +4,8 @@
  */
 import Kafka from 'node-rdkafka';
 import type { KafkaAccess } from '../kafka/access.ts';
-import { clientConfig, supplyToken } from '../kafka/client-config.ts';
+import { clientConfig } from '../kafka/client-config.ts';
+import { endClient, supplyToken } from '../kafka/client-end.ts';
 import { VendavalError } from '../lib/errors.ts';
 import type { LogRecord } from './dead-letter.ts';
 
@@ -102,13 +103,7 @@ export async function readSection(
 }
 
 export function closeConsumer(consumer: Kafka.KafkaConsumer): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, CLOSE_TIMEOUT_MS);
-    consumer.disconnect(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
+  return endClient(consumer, CLOSE_TIMEOUT_MS);
 }
 
 /** librdkafka's codes of what will not pass. */

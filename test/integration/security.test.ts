@@ -16,7 +16,8 @@ import {
   test,
 } from 'vitest';
 import type { KafkaAccess, KafkaSecurity } from '../../src/kafka/access.ts';
-import { clientConfig, supplyToken } from '../../src/kafka/client-config.ts';
+import { clientConfig } from '../../src/kafka/client-config.ts';
+import { endClient, supplyToken } from '../../src/kafka/client-end.ts';
 import { topicMetadata } from '../../src/kafka/metadata.ts';
 import { CertificateAuthority, type ServerCertificate } from '../parts/certificates.ts';
 import { allow } from '../parts/documented-rights.ts';
@@ -31,10 +32,11 @@ import {
   startSecureBroker,
   TOKEN_SUBJECT,
   unsignedToken,
+  withdrawGroup,
 } from '../parts/secure-broker.ts';
 import { startSecureDatabase } from '../parts/secure-scene.ts';
 import { startTlsFront } from '../parts/tls-front.ts';
-import { uniqueName } from '../parts/topic.ts';
+import { committedOffsets, uniqueName } from '../parts/topic.ts';
 
 /** How long a sign-in by SCRAM-SHA-256 holds at this file's broker. */
 const SESSION_MS = 3000;
@@ -96,7 +98,7 @@ async function librdkafkaRefusal(access: KafkaAccess): Promise<string | null> {
   const failure = await new Promise<{ message: string } | null>((resolve) =>
     producer.connect({ allTopics: true, timeout: 5000 }, (error) => resolve(error ?? null)),
   );
-  if (!failure) await new Promise((resolve) => producer.disconnect(resolve));
+  await endClient(producer, 5000);
   return failure ? `${failure.message}: ${errors.join(' ')}` : null;
 }
 
@@ -340,6 +342,37 @@ describe('a sign-in that ends', () => {
     expect(engine.lines.filter(({ code }) => /AUTH|TOKEN/.test(code))).toEqual([]);
     await scene.expectExact();
   });
+});
+
+test('an engine that was put out of its group goes on counting, and joins again when it may', async (t) => {
+  const env = { ...tlsEnv(), ...passwordEnv('PLAIN') };
+  const scene = await sceneOf(t, kafka.secure);
+  await allow(kafka, SECURE_USER, scene, 'engine', 'topic create');
+  const engine = scene.engine({}, { env });
+  const sales = makeSales({ seed: 21, count: 300 });
+  const counts = async (from: number) => {
+    await scene.produce(sales.slice(from, from + 100));
+    await scene.untilDrained(engine);
+  };
+  await counts(0);
+  await withdrawGroup(kafka, scene.group);
+  const isRefused = () => engine.lines.some(({ code }) => code === 'E_KAFKA_CLIENT');
+  await engine.until(isRefused, 'the group refuses it');
+  await counts(100);
+  await allow(kafka, SECURE_USER, scene, 'engine', 'topic create');
+  await counts(200);
+  const { brokers } = kafka.broker;
+  const areCommitted = async () => {
+    const offsets = await committedOffsets(brokers, scene.group, scene.topic);
+    const progress = await scene.progress();
+    return progress.every(({ partition, nextOffset }) =>
+      offsets.some((o) => o.partition === partition && o.offset === nextOffset),
+    );
+  };
+  await engine.until(areCommitted, 'the group has its offsets again');
+  engine.signal('SIGTERM');
+  await engine.endsWell();
+  await scene.expectExact();
 });
 
 test('each command does with the rights that the documents give it, and no others', async (t) => {

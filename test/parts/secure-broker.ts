@@ -108,6 +108,27 @@ export async function grant(
   }
 }
 
+/** Takes all rights on a group away, from everybody. */
+export async function withdrawGroup({ broker }: SecureBroker, group: string): Promise<void> {
+  const admin = kafkaClient(broker.brokers).admin();
+  await admin.connect();
+  try {
+    await admin.deleteAcls({
+      filters: [
+        {
+          resourceType: kafkajs.AclResourceTypes.GROUP,
+          resourceName: group,
+          resourcePatternType: kafkajs.ResourcePatternTypes.LITERAL,
+          operation: kafkajs.AclOperationTypes.ANY,
+          permissionType: kafkajs.AclPermissionTypes.ANY,
+        },
+      ],
+    });
+  } finally {
+    await admin.disconnect();
+  }
+}
+
 /** Everything, on every topic and group. */
 export function grantAll(kafka: SecureBroker, principal: string): Promise<void> {
   return grant(kafka, principal, [
