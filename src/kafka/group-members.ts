@@ -80,11 +80,15 @@ async function answerTo(
 }
 
 function refused(group: string, error: number): VendavalError {
+  const isForbidden = error === KAFKA_ERROR.groupAuthorizationFailed;
   return new VendavalError(
     `the brokers do not say who is in the group "${group}": ${kafkaErrorName(error)}`,
     {
-      code: 'E_KAFKA_AUTHORIZATION',
-      hint: `Grant Describe and Read on the group ${group}, or name another: --group.`,
+      code: isForbidden ? 'E_KAFKA_AUTHORIZATION' : 'E_FETCH',
+      retryable: !isForbidden,
+      hint: isForbidden
+        ? `Grant Describe and Read on the group ${group}, or name another: --group.`
+        : 'The broker that keeps the group is not ready; most often that passes: try again.',
     },
   );
 }

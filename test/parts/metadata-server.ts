@@ -1,4 +1,7 @@
-/** A broker on 127.0.0.1 that speaks ApiVersions and Metadata v12 about one topic. */
+/**
+ * A broker on 127.0.0.1 that speaks ApiVersions and Metadata v12 about one topic, and says as its
+ * coordinator who is in a group.
+ */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { apiVersionsResponse, unsignedVarint } from './fetch-server.ts';
@@ -18,6 +21,14 @@ export interface TopicDescription {
   hosts: Map<number, { host: string; port: number }>;
 }
 
+export interface GroupDescription {
+  /** To the question who keeps the group. */
+  coordinatorError: number;
+  error: number;
+  /** Client ids. */
+  members: string[];
+}
+
 const int = (bytes: number) => (value: number) => {
   const buffer = Buffer.alloc(bytes);
   buffer.writeIntBE(value, 0, bytes);
@@ -30,6 +41,12 @@ const list = (items: readonly Buffer[]) =>
   Buffer.concat([unsignedVarint(items.length + 1), ...items]);
 const NO_TAGS = int8(0);
 const NULL = int8(0);
+const SPOKEN = [
+  [1, 0, 13],
+  [3, 0, 12],
+  [10, 0, 3],
+  [15, 0, 5],
+] as const;
 
 export class MetadataServer {
   topic: TopicDescription = {
@@ -41,6 +58,8 @@ export class MetadataServer {
     brokers: [1, 2],
     hosts: new Map(),
   };
+  group: GroupDescription = { coordinatorError: 0, error: 0, members: [] };
+  /** About the topic. */
   answers = 0;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -73,16 +92,37 @@ export class MetadataServer {
   }
 
   #answer(request: Buffer): Buffer {
-    const correlationId = request.readInt32BE(8);
-    const isMetadata = request.readInt16BE(4) === 3;
-    const body = isMetadata
-      ? this.#metadata(correlationId)
-      : apiVersionsResponse(correlationId, [
-          [1, 0, 13],
-          [3, 0, 12],
-        ]);
-    if (isMetadata) this.answers++;
+    const body = this.#bodyOf(request.readInt16BE(4), request.readInt32BE(8));
     return Buffer.concat([int32(body.length), body]);
+  }
+
+  #bodyOf(api: number, correlationId: number): Buffer {
+    if (api === 10) return this.#coordinator(correlationId);
+    if (api === 15) return this.#members(correlationId);
+    if (api !== 3) return apiVersionsResponse(correlationId, SPOKEN);
+    this.answers++;
+    return this.#metadata(correlationId);
+  }
+
+  #coordinator(correlationId: number): Buffer {
+    const place = [int32(1), text('127.0.0.1'), int32(this.port), NO_TAGS];
+    const error = int16(this.group.coordinatorError);
+    return Buffer.concat([int32(correlationId), NO_TAGS, int32(0), error, NULL, ...place]);
+  }
+
+  #members(correlationId: number): Buffer {
+    const { error, members } = this.group;
+    const nothing = text('');
+    const who = members.map((clientId) =>
+      Buffer.concat([
+        ...[text('id'), NULL, text(clientId), text('/127.0.0.1'), nothing, nothing, NO_TAGS],
+      ]),
+    );
+    const group = Buffer.concat([
+      ...[int16(error), text('motor'), text('Stable'), nothing, nothing],
+      ...[list(who), int32(0), NO_TAGS],
+    ]);
+    return Buffer.concat([int32(correlationId), NO_TAGS, int32(0), list([group]), NO_TAGS]);
   }
 
   #metadata(correlationId: number): Buffer {
