@@ -76,7 +76,7 @@ module.exports = {
       to: {
         pathNot: '^src/sale/flatbuffers/generated/',
         path:
-          '^src/(sale|window|state|workers)/|^src/mongo/(progress|settings|totals)-store' +
+          '^src/(sale|window|state|workers)/|^src/mongo/(progress|ownership|settings|totals)-(document|reader|store)' +
           '|^src/kafka/(record-batch|record-headers|dead-letters|compression)',
       },
     },

@@ -12,7 +12,7 @@ import { differences, type FoundProgress, type FoundTotal } from '../load/oracle
 import type { LoadOracle } from '../load/oracle-file.ts';
 import { Visibility, type VisibilityFigures } from '../load/visibility.ts';
 import { connectMongo, type MongoConnection, mongoError } from '../mongo/connection.ts';
-import { ProgressStore } from '../mongo/progress-store.ts';
+import { ProgressReader } from '../mongo/progress-reader.ts';
 import { TotalsReader } from '../mongo/totals-reader.ts';
 import { REASONS } from '../sale/reasons.ts';
 import { windowIndexOf } from '../window/window.ts';
@@ -36,7 +36,7 @@ export interface CheckResult {
 export class LoadCheck {
   readonly #settings: Settings;
   readonly #mongo: MongoConnection;
-  readonly #progress: ProgressStore;
+  readonly #progress: ProgressReader;
   readonly #totalsReader: TotalsReader;
   readonly #visibility = new Visibility();
   readonly #end = new AbortController();
@@ -52,7 +52,7 @@ export class LoadCheck {
   ) {
     this.#settings = settings;
     this.#mongo = mongo;
-    this.#progress = new ProgressStore(mongo.db, settings.topic, 'vendaval-load');
+    this.#progress = new ProgressReader(mongo.db, settings.topic);
     this.#totalsReader = new TotalsReader(mongo.db, settings.collection);
     this.#onTrouble = onTrouble;
   }

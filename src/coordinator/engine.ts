@@ -10,6 +10,8 @@ import { endsWithin, sleep } from '../lib/clock.ts';
 import { VendavalError } from '../lib/errors.ts';
 import type { Laps } from '../lib/laps.ts';
 import type { MongoConnection } from '../mongo/connection.ts';
+import { OwnershipStore } from '../mongo/ownership-store.ts';
+import { ProgressReader } from '../mongo/progress-reader.ts';
 import { ProgressStore } from '../mongo/progress-store.ts';
 import { TotalsStore } from '../mongo/totals-store.ts';
 import { LIVE } from '../state/layout.ts';
@@ -56,6 +58,7 @@ export class Engine {
   readonly #options: EngineOptions;
   readonly #health: Health;
   readonly #progress: ProgressStore;
+  readonly #reader: ProgressReader;
   readonly #totals: TotalsStore;
   readonly #closer: WindowCloser;
   readonly #deadLetters: DeadLetters;
@@ -80,8 +83,9 @@ export class Engine {
     const { settings, mongo, outside, owner, onEvent } = options;
     this.#health = new Health(settings.mongo, onEvent);
     this.#progress = new ProgressStore(mongo.db, settings.topic, owner);
+    this.#reader = new ProgressReader(mongo.db, settings.topic);
     this.#totals = new TotalsStore(mongo.db, settings.collection);
-    this.#closer = new WindowCloser(this.#progress, this.#totals, settings.windowMs);
+    this.#closer = new WindowCloser(this.#reader, this.#totals, settings.windowMs);
     this.#pace = new Pace(settings, this.#closer);
     this.#deadLetters = outside.deadLetters((code, message) => this.#health.trouble(code, message));
   }
@@ -146,7 +150,7 @@ export class Engine {
     this.#membership = this.#makeMembership();
     this.#commits = new OffsetCommits(this.#membership, this.#health, () => this.#isDraining);
     this.#cycle = this.#makeCycle();
-    this.#untilEnd = new UntilEnd(this.#progress, this.#membership.group, this.#health);
+    this.#untilEnd = new UntilEnd(this.#reader, this.#membership.group, this.#health);
     this.#options.laps.lap('threads and indexes');
     await Promise.all([this.#membership.group.join(), this.#deadLetters.connect()]);
     void this.#membership.adopt();
@@ -201,11 +205,12 @@ export class Engine {
   }
 
   #makeMembership(): Membership {
-    return new Membership(this.#options.outside, {
+    const { settings, mongo, outside, owner } = this.#options;
+    return new Membership(outside, {
       health: this.#health,
       manager: this.#manager,
-      progress: this.#progress,
-      flushIntervalMs: this.#options.settings.flushIntervalMs,
+      ownership: new OwnershipStore(mongo.db, settings.topic, owner),
+      flushIntervalMs: settings.flushIntervalMs,
       partitionCount: () => this.#topic.partitionCount,
       isEnding: () => this.#isEnding,
       isDraining: () => this.#isDraining,

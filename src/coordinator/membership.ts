@@ -5,7 +5,7 @@
  */
 import { sleep, steadyEpochMs, systemClock } from '../lib/clock.ts';
 import type { VendavalError } from '../lib/errors.ts';
-import type { ProgressStore } from '../mongo/progress-store.ts';
+import type { OwnershipStore } from '../mongo/ownership-store.ts';
 import { OrphanWatch } from './adoption.ts';
 import type { Health } from './health.ts';
 import type { Group, Outside } from './outside.ts';
@@ -18,7 +18,7 @@ const ORPHANS_INTERVAL_MS = 250;
 export interface MembershipContext {
   readonly health: Health;
   readonly manager: PartitionManager;
-  readonly progress: ProgressStore;
+  readonly ownership: OwnershipStore;
   readonly flushIntervalMs: number;
   partitionCount(): number;
   /** Nothing new is begun any more. */
@@ -95,18 +95,18 @@ export class Membership {
 
   /** Goes on with what a dead process has left, until the group says what is ours. */
   async adopt(): Promise<void> {
-    const { health, manager, progress, isEnding, partitionCount } = this.#context;
+    const { health, manager, ownership, isEnding, partitionCount } = this.#context;
     const isWaiting = () => !this.#isAssigned && !isEnding();
     if (this.#isAdopting || !isWaiting()) return;
     this.#isAdopting = true;
     const watch = new OrphanWatch(this.#context.flushIntervalMs);
     while (isWaiting()) {
       try {
-        const ownerships = await progress.ownerships(partitionCount());
+        const ownerships = await ownership.ownerships(partitionCount());
         for (const orphan of watch.look(ownerships, systemClock.monotonicMs())) {
           const { partition, owner } = orphan;
           if (this.#adopted.has(partition)) continue;
-          if (!(await progress.claim(orphan)) || !isWaiting()) continue;
+          if (!(await ownership.claim(orphan)) || !isWaiting()) continue;
           health.info('adopted', `partition ${partition}: nothing more comes from ${owner}`);
           this.#adopted.add(partition);
           manager.acquire(partition);
@@ -123,10 +123,10 @@ export class Membership {
 
   /** What a process has left in order is no orphan: an ordinary start takes nothing over. */
   async disown(partitions: readonly number[]): Promise<void> {
-    const { health, progress } = this.#context;
+    const { health, ownership } = this.#context;
     if (partitions.length === 0) return;
     try {
-      await progress.disown(partitions);
+      await ownership.disown(partitions);
     } catch (error) {
       const { code, message } = health.asError(error);
       health.trouble(code, `partitions were let go of without a word: ${message}`);

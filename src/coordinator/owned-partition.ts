@@ -6,7 +6,7 @@
 import type { DeadLetter } from '../kafka/dead-letters.ts';
 import { assert } from '../lib/assert.ts';
 import { failPoint } from '../lib/fail-point.ts';
-import type { Progress } from '../mongo/progress-store.ts';
+import type { Progress } from '../mongo/progress-document.ts';
 import type { StoredContribution, TotalsKey, TotalsUpdate } from '../mongo/totals-store.ts';
 import { LIVE } from '../state/layout.ts';
 import { readSnapshot } from '../state/partition-region.ts';

@@ -7,7 +7,8 @@ import type { ClientSession, MongoClient } from 'mongodb';
 import { EXIT, NEW_DATABASE, VendavalError } from '../lib/errors.ts';
 import { failPoint } from '../lib/fail-point.ts';
 import { areOtherTopics, NO_TOPIC_ID } from '../lib/topic-id.ts';
-import type { Progress, ProgressStore } from '../mongo/progress-store.ts';
+import type { Progress } from '../mongo/progress-document.ts';
+import type { ProgressStore } from '../mongo/progress-store.ts';
 import type { StoredContribution, TotalsKey, TotalsStore } from '../mongo/totals-store.ts';
 import { pureWatermarkMs } from '../window/watermark.ts';
 

@@ -1,5 +1,5 @@
 /** What this run has made durable, over leases that come and go. */
-import type { Progress } from '../mongo/progress-store.ts';
+import type { Progress } from '../mongo/progress-document.ts';
 import { LIVE } from '../state/layout.ts';
 
 export interface RunSummary {

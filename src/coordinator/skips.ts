@@ -4,12 +4,8 @@
  */
 import type { LatePolicy } from '../config/options.ts';
 import type { DeadLetter } from '../kafka/dead-letters.ts';
-import {
-  type Progress,
-  type ProgressStore,
-  type Skip,
-  skipConflict,
-} from '../mongo/progress-store.ts';
+import type { Progress, Skip } from '../mongo/progress-document.ts';
+import { type ProgressStore, skipConflict } from '../mongo/progress-store.ts';
 import type { TotalsStore } from '../mongo/totals-store.ts';
 import { REASON } from '../sale/reasons.ts';
 import { WHOLE_RECORD } from '../state/reject-log.ts';

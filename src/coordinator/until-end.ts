@@ -3,14 +3,14 @@
  * durable up to the end that its log had, whoever of the group counts it. One that went by its own
  * partitions alone would leave before the group gave it any, and leave behind what others had begun.
  */
-import type { ProgressStore } from '../mongo/progress-store.ts';
+import type { ProgressReader } from '../mongo/progress-reader.ts';
 import { LIVE } from '../state/layout.ts';
 import type { Health } from './health.ts';
 import type { Group } from './outside.ts';
 import type { OwnedPartition } from './owned-partition.ts';
 
 export class UntilEnd {
-  readonly #progress: Pick<ProgressStore, 'readCounts'>;
+  readonly #progress: Pick<ProgressReader, 'readCounts'>;
   readonly #group: Pick<Group, 'logRange'>;
   readonly #health: Pick<Health, 'info' | 'trouble' | 'asError'>;
   /** Of partitions that were others' when it was asked: the first offset and the end. */
@@ -18,7 +18,7 @@ export class UntilEnd {
   #told = '';
 
   constructor(
-    progress: Pick<ProgressStore, 'readCounts'>,
+    progress: Pick<ProgressReader, 'readCounts'>,
     group: Pick<Group, 'logRange'>,
     health: Pick<Health, 'info' | 'trouble' | 'asError'>,
   ) {

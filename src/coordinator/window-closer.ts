@@ -4,7 +4,7 @@
  * documents and closes what may be closed; closing twice changes nothing.
  */
 import { failPoint } from '../lib/fail-point.ts';
-import type { ProgressStore } from '../mongo/progress-store.ts';
+import type { ProgressReader } from '../mongo/progress-reader.ts';
 import type { TotalsStore } from '../mongo/totals-store.ts';
 import {
   globalWatermark,
@@ -16,7 +16,7 @@ import {
 import { firstOpenWindow } from '../window/window.ts';
 
 export class WindowCloser {
-  readonly #progress: ProgressStore;
+  readonly #progress: ProgressReader;
   readonly #totals: TotalsStore;
   readonly #windowMs: number;
   #watermarkMs = NO_WATERMARK_MS;
@@ -28,7 +28,7 @@ export class WindowCloser {
   /** `becomesClosable` has told of every window below this one. */
   #toldBelow = NO_WATERMARK_MS;
 
-  constructor(progress: ProgressStore, totals: TotalsStore, windowMs: number) {
+  constructor(progress: ProgressReader, totals: TotalsStore, windowMs: number) {
     this.#progress = progress;
     this.#totals = totals;
     this.#windowMs = windowMs;

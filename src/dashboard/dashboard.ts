@@ -9,7 +9,7 @@ import type { CheckpointReport } from '../coordinator/checkpoint-report.ts';
 import type { EngineEvent, EngineStatus } from '../coordinator/engine-events.ts';
 import { systemClock } from '../lib/clock.ts';
 import { type MongoConnection, mongoError, mongoHosts } from '../mongo/connection.ts';
-import { ProgressStore } from '../mongo/progress-store.ts';
+import { ProgressReader } from '../mongo/progress-reader.ts';
 import { TotalsReader } from '../mongo/totals-reader.ts';
 import type { Problem } from './api.ts';
 import { HttpError } from './http-failure.ts';
@@ -46,7 +46,7 @@ export class Dashboard {
   readonly #monitor = new StreamMonitor();
   readonly #metrics: Metrics;
   readonly #totals: LiveTotals;
-  readonly #progress: ProgressStore;
+  readonly #progress: ProgressReader;
   readonly #windows: WindowsApi;
   readonly #feed: LiveFeed;
   #database: DatabaseView = {
@@ -69,7 +69,7 @@ export class Dashboard {
     const { windowMs, timeZone } = settings;
     this.#totals = new LiveTotals(reader, windowMs);
     this.#windows = new WindowsApi({ reader, timeZone, windowMs });
-    this.#progress = new ProgressStore(mongo.db, settings.topic, owner);
+    this.#progress = new ProgressReader(mongo.db, settings.topic);
     const { status } = options;
     this.#metrics = new Metrics({ settings, version, status, viewers: () => this.#feed.viewers });
     this.#feed = new LiveFeed({

@@ -2,7 +2,7 @@
 import type { Settings } from '../config/options.ts';
 import { CHECKPOINT_STEPS } from '../coordinator/checkpoint-report.ts';
 import type { EngineStatus, PartitionStatus } from '../coordinator/engine-events.ts';
-import type { ProgressCounts } from '../mongo/progress-store.ts';
+import type { ProgressCounts } from '../mongo/progress-reader.ts';
 import { NO_EVENT_MS, NO_WATERMARK_MS, type PartitionTime } from '../window/watermark.ts';
 import type {
   CheckpointView,

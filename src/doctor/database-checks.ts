@@ -11,7 +11,7 @@ import {
   mongoError,
   mongoHosts,
 } from '../mongo/connection.ts';
-import { PROGRESS_COLLECTION } from '../mongo/progress-store.ts';
+import { PROGRESS_COLLECTION } from '../mongo/progress-document.ts';
 import {
   differingFields,
   PINNED_OPTIONS,

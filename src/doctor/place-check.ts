@@ -5,7 +5,7 @@ import { EXIT } from '../lib/errors.ts';
 import { areOtherTopics } from '../lib/topic-id.ts';
 import { formatCount, humanDurationMs } from '../lib/units.ts';
 import type { MongoConnection } from '../mongo/connection.ts';
-import { PROGRESS_COLLECTION, type ProgressDocument } from '../mongo/progress-store.ts';
+import { PROGRESS_COLLECTION, type ProgressDocument } from '../mongo/progress-document.ts';
 import { type Finding, type Looked, type Problem, READ } from './examination.ts';
 import type { ClockReading } from './kafka-probe.ts';
 import type { LogEnds } from './topic-checks.ts';

@@ -1,7 +1,8 @@
 /**
  * The progress documents: for each partition, up to where everything is durable, with the state
  * that a takeover needs to go on as if nothing had happened. Written after the totals, only ever
- * forward; the one place where commit permits come from.
+ * forward; the one place where commit permits come from. What others want to know of all
+ * partitions is in progress-reader.ts, and who has them in ownership-store.ts.
  */
 import { randomUUID } from 'node:crypto';
 import type { AnyBulkWriteOperation, ClientSession, Collection, Db } from 'mongodb';
@@ -9,112 +10,25 @@ import { CommitPermit } from '../lib/commit-permit.ts';
 import { EXIT, NEW_DATABASE, VendavalError } from '../lib/errors.ts';
 import { failPoint } from '../lib/fail-point.ts';
 import { NO_TOPIC_ID } from '../lib/topic-id.ts';
-import { REASON, REASONS } from '../sale/reasons.ts';
-import { type BatchMark, NO_MARK } from '../state/batch-mark.ts';
-import { NO_EVENT_MS, NO_WATERMARK_MS, type PartitionTime } from '../window/watermark.ts';
+import { REASONS } from '../sale/reasons.ts';
+import { NO_MARK } from '../state/batch-mark.ts';
+import { NO_EVENT_MS, NO_WATERMARK_MS } from '../window/watermark.ts';
+import {
+  countIdOf,
+  fromDocument,
+  knowing,
+  ofCount,
+  PROGRESS_COLLECTION,
+  type Progress,
+  type ProgressDocument,
+  progressId,
+  SKIPPED_FIELD,
+  type Skip,
+  type SkipDocument,
+  skipsOf,
+} from './progress-document.ts';
 
-export const PROGRESS_COLLECTION = 'progresso_particoes';
 const DUPLICATE_KEY = 11000;
-
-interface SkipDocument {
-  /** One past its last offset. */
-  readonly ate: bigint;
-  readonly codigo: string;
-  readonly motivo: string;
-  readonly em: Date;
-  /** Its dead letter is sent. */
-  readonly informado: boolean;
-}
-
-export interface ProgressDocument {
-  readonly _id: string;
-  /** Drawn when it was made; absent in one that an older version made. */
-  readonly contagem?: string;
-  readonly topico_id: string;
-  readonly inicio: bigint;
-  readonly proximo_offset: bigint;
-  /** The batch before that offset; absent until the first checkpoint. */
-  readonly ultimo_lote?: { readonly epoca: number | bigint; readonly crc: number | bigint };
-  /** Greatest valid event time. */
-  readonly maior_evento: Date | null;
-  /** Idle-adjusted watermark; closes windows and judges nothing. */
-  readonly marca_dagua: Date | null;
-  readonly no_fim: boolean;
-  readonly contadas: bigint;
-  /** Of those, the ones that were late; absent where there was none. */
-  readonly atrasadas?: bigint;
-  /** By reason name; only those that occurred. */
-  readonly rejeitadas: Readonly<Record<string, bigint>>;
-  /** Categories admitted so far, in order of first appearance. */
-  readonly categorias: readonly string[];
-  /** What was passed over unread, by its first offset. */
-  readonly saltos?: Readonly<Record<string, SkipDocument>>;
-  /** Who counts it, or did so last; null when it was let go of. */
-  readonly dono: string | null;
-  readonly atualizado_em: Date;
-}
-
-/** A partition's state as of an offset, as recovery and checkpoints pass it around. */
-export interface Progress {
-  readonly partition: number;
-  /**
-   * Which document it is of: one that a reset has removed and another engine made anew is another.
-   * null where an older version made it.
-   */
-  readonly countId: string | null;
-  readonly topicId: string;
-  readonly startOffset: number;
-  readonly nextOffset: number;
-  readonly lastBatch: BatchMark;
-  readonly maxEventMs: number;
-  readonly closingWatermarkMs: number;
-  readonly atEnd: boolean;
-  readonly counted: number;
-  /** Of those, the ones that were late. */
-  readonly lateCounted: number;
-  /** Indexed by reason code. */
-  readonly rejected: readonly number[];
-  readonly categories: readonly string[];
-  readonly skips: readonly Skip[];
-}
-
-/** Offsets that were passed over because they cannot be read: decided once, and for good. */
-export interface Skip {
-  readonly from: number;
-  /** One past the last. */
-  readonly to: number;
-  readonly code: string;
-  readonly why: string;
-  /** Its dead letter is sent. */
-  readonly isReported: boolean;
-}
-
-/** Who has a partition, as of the last write of its document. */
-export interface Ownership {
-  readonly partition: number;
-  readonly owner: string | null;
-  /** Changes with every write. */
-  readonly stamp: number;
-}
-
-/** What a progress document says besides time. */
-export interface ProgressCounts {
-  readonly partition: number;
-  readonly nextOffset: number;
-  readonly counted: number;
-  /** Of those, the ones that were late. */
-  readonly lateCounted: number;
-  /** Indexed by reason code. */
-  readonly rejected: readonly number[];
-  /** null when the last owner gave it up. */
-  readonly owner: string | null;
-}
-
-const progressId = (topic: string, partition: number) => `${topic}/${partition}`;
-
-/** Whose document it is. */
-export const partitionOf = ({ _id }: Pick<ProgressDocument, '_id'>, topic: string) =>
-  Number(_id.slice(`${topic}/`.length));
 
 export class ProgressStore {
   readonly #collection: Collection<ProgressDocument>;
@@ -193,80 +107,6 @@ export class ProgressStore {
       session ? { session } : {},
     );
     return document && fromDocument(document, partition);
-  }
-
-  /** What each partition's document says about time; null where there is none. */
-  async readTimes(partitionCount: number): Promise<(PartitionTime | null)[]> {
-    const ids = Array.from({ length: partitionCount }, (_, partition) => this.#id(partition));
-    const documents = await this.#collection
-      .find({ _id: { $in: ids } })
-      .project<Pick<ProgressDocument, '_id' | 'maior_evento' | 'marca_dagua' | 'no_fim'>>({
-        maior_evento: 1,
-        marca_dagua: 1,
-        no_fim: 1,
-      })
-      .toArray();
-    const byId = new Map(documents.map((document) => [document._id, document]));
-    return ids.map((id, partition) => {
-      const document = byId.get(id);
-      return document ? { partition, ...timesOf(document) } : null;
-    });
-  }
-
-  /** Of every partition that has a document. */
-  async ownerships(partitionCount: number): Promise<Ownership[]> {
-    const ids = Array.from({ length: partitionCount }, (_, partition) => this.#id(partition));
-    const documents = await this.#collection
-      .find({ _id: { $in: ids } })
-      .project<Pick<ProgressDocument, '_id' | 'dono' | 'atualizado_em'>>({
-        dono: 1,
-        atualizado_em: 1,
-      })
-      .toArray();
-    return documents.map(({ _id, dono, atualizado_em }) => ({
-      partition: ids.indexOf(_id),
-      owner: dono,
-      stamp: atualizado_em.getTime(),
-    }));
-  }
-
-  /**
-   * Makes this process the owner, unless the document was written since.
-   *
-   * @returns whether it did
-   */
-  async claim({ partition, owner, stamp }: Ownership): Promise<boolean> {
-    const { modifiedCount } = await this.#collection.updateOne(
-      { _id: this.#id(partition), dono: owner, atualizado_em: new Date(stamp) },
-      { $set: { dono: this.#owner }, $currentDate: { atualizado_em: true } },
-    );
-    return modifiedCount === 1;
-  }
-
-  /** Says that nobody has these partitions, where this process was the last who had. */
-  async disown(partitions: readonly number[]): Promise<void> {
-    const ids = partitions.map((partition) => this.#id(partition));
-    await this.#collection.updateMany(
-      { _id: { $in: ids }, dono: this.#owner },
-      { $set: { dono: null }, $currentDate: { atualizado_em: true } },
-    );
-  }
-
-  /** What each partition's document counts, and who wrote it; for display. */
-  async readCounts(partitionCount: number): Promise<ProgressCounts[]> {
-    const ids = Array.from({ length: partitionCount }, (_, partition) => this.#id(partition));
-    const documents = await this.#collection
-      .find({ _id: { $in: ids } })
-      .project<Omit<ProgressDocument, 'categorias'>>({ categorias: 0 })
-      .toArray();
-    return documents.map((document) => ({
-      partition: ids.indexOf(document._id),
-      nextOffset: Number(document.proximo_offset),
-      counted: Number(document.contadas),
-      lateCounted: Number(document.atrasadas ?? 0),
-      rejected: REASONS.map((name) => Number(document.rejeitadas[name] ?? 0)),
-      owner: document.dono,
-    }));
   }
 
   /**
@@ -435,60 +275,4 @@ export function skipConflict(message: string): VendavalError {
       "The replicas of that partition differ: repair the broken one's disk. Totals of that " +
       `time may hold those sales or not: count anew into another database: ${NEW_DATABASE}.`,
   });
-}
-
-function timesOf(
-  document: Pick<ProgressDocument, 'maior_evento' | 'marca_dagua' | 'no_fim'>,
-): Omit<PartitionTime, 'partition'> {
-  return {
-    maxEventMs: document.maior_evento?.getTime() ?? NO_EVENT_MS,
-    closingWatermarkMs: document.marca_dagua?.getTime() ?? NO_WATERMARK_MS,
-    atEnd: document.no_fim,
-  };
-}
-
-const SKIPPED_FIELD = `rejeitadas.${REASONS[REASON.corrupt_batch]}`;
-
-/** Matches a document that has these skips and no others: their count of offsets only grows. */
-function knowing(skips: readonly Skip[]): Record<string, unknown> {
-  const offsets = skips.reduce((sum, { from, to }) => sum + to - from, 0);
-  return { [SKIPPED_FIELD]: offsets === 0 ? { $exists: false } : BigInt(offsets) };
-}
-
-/** Matches the very document that a progress is of, and none that was made after it. */
-function ofCount({ countId }: Pick<Progress, 'countId'>): Record<string, unknown> {
-  return { contagem: countId ?? { $exists: false } };
-}
-
-const countIdOf = ({ contagem }: Pick<ProgressDocument, 'contagem'>) => contagem ?? null;
-
-function skipsOf({ saltos = {} }: Pick<ProgressDocument, 'saltos'>): Skip[] {
-  return Object.entries(saltos).map(([from, { ate, codigo, motivo, informado }]) => ({
-    from: Number(from),
-    to: Number(ate),
-    code: codigo,
-    why: motivo,
-    isReported: informado,
-  }));
-}
-
-function markOf({ ultimo_lote: mark }: ProgressDocument): BatchMark {
-  return mark ? { epoch: Number(mark.epoca), crc: Number(mark.crc) } : NO_MARK;
-}
-
-function fromDocument(document: ProgressDocument, partition: number): Progress {
-  return {
-    partition,
-    countId: countIdOf(document),
-    topicId: document.topico_id,
-    startOffset: Number(document.inicio),
-    nextOffset: Number(document.proximo_offset),
-    lastBatch: markOf(document),
-    ...timesOf(document),
-    counted: Number(document.contadas),
-    lateCounted: Number(document.atrasadas ?? 0),
-    rejected: REASONS.map((name) => Number(document.rejeitadas[name] ?? 0)),
-    categories: document.categorias,
-    skips: skipsOf(document),
-  };
 }

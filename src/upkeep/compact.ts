@@ -14,7 +14,7 @@ import {
   PROGRESS_COLLECTION,
   type ProgressDocument,
   partitionOf,
-} from '../mongo/progress-store.ts';
+} from '../mongo/progress-document.ts';
 import {
   COMPACTED,
   type CompactedRegisters,

@@ -12,7 +12,7 @@ import {
   PROGRESS_COLLECTION,
   type ProgressDocument,
   partitionOf,
-} from '../mongo/progress-store.ts';
+} from '../mongo/progress-document.ts';
 import { type PinnedSettings, readPinned, SETTINGS_COLLECTION } from '../mongo/settings-store.ts';
 import type { LogBounds } from '../verification/log-bounds.ts';
 import { resetKey } from './letter.ts';

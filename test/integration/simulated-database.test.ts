@@ -5,11 +5,9 @@
 import type { AnyBulkWriteOperation, Db } from 'mongodb';
 import { expect, inject, onTestFinished, test } from 'vitest';
 import { connectMongo } from '../../src/mongo/connection.ts';
-import {
-  PROGRESS_COLLECTION,
-  type Progress,
-  ProgressStore,
-} from '../../src/mongo/progress-store.ts';
+import { OwnershipStore } from '../../src/mongo/ownership-store.ts';
+import { PROGRESS_COLLECTION, type Progress } from '../../src/mongo/progress-document.ts';
+import { ProgressStore } from '../../src/mongo/progress-store.ts';
 import { TotalsStore, type TotalsUpdate } from '../../src/mongo/totals-store.ts';
 import { REASONS } from '../../src/sale/reasons.ts';
 import { NO_MARK } from '../../src/state/batch-mark.ts';
@@ -189,19 +187,22 @@ function randomProgress(random: Random): Progress {
 test('progress is the same in the simulated database as in a real one', async () => {
   const { double, db, client } = await doubled();
   const random = seeded(23);
-  const progress = ['a', 'b'].map((owner) => new ProgressStore(db, 'vendas', owner));
+  const engines = ['a', 'b'].map((owner) => ({
+    store: new ProgressStore(db, 'vendas', owner),
+    ownership: new OwnershipStore(db, 'vendas', owner),
+  }));
   const session = client.startSession();
   onTestFinished(() => session.endSession());
   for (const partition of [0, 1, 2, 1]) {
-    await progress[0].createIfMissing(partition, 'id', partition * 5, session);
+    await engines[0].store.createIfMissing(partition, 'id', partition * 5, session);
   }
   for (let i = 0; i < WRITES; i++) {
-    const store = random.pick(progress);
+    const { store, ownership } = random.pick(engines);
     const drawn = randomProgress(random);
     const documents = double.simulated.get(PROGRESS_COLLECTION);
     const document = documents?.get(`vendas/${drawn.partition}`);
     const state = { ...drawn, countId: String(document?.contagem) };
-    if (random.chance(0.2)) await store.disown([random.between(0, 2), random.between(0, 2)]);
+    if (random.chance(0.2)) await ownership.disown([random.between(0, 2), random.between(0, 2)]);
     else if (random.chance(0.1)) {
       const ofAnother = store.advance([{ ...state, countId: random.pick([null, 'b']) }], new Set());
       await expect(ofAnother).rejects.toMatchObject({ code: 'E_PROGRESS_DELETED' });

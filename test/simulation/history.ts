@@ -1,5 +1,5 @@
 /** One history from its plan: sets the world up, lets trouble happen, heals it, and judges. */
-import { PROGRESS_COLLECTION } from '../../src/mongo/progress-store.ts';
+import { PROGRESS_COLLECTION } from '../../src/mongo/progress-document.ts';
 import { compact } from './compactor.ts';
 import type { Cluster } from './database.ts';
 import { SimGroup } from './group.ts';

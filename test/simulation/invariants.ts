@@ -2,7 +2,7 @@
  * What must hold at every moment of a history, checked when something changes that it speaks of;
  * and what must hold at its end. Each invariant has a name, which a shrunk history keeps.
  */
-import { PROGRESS_COLLECTION } from '../../src/mongo/progress-store.ts';
+import { PROGRESS_COLLECTION } from '../../src/mongo/progress-document.ts';
 import { COMPACTED, type TotalsDocument } from '../../src/mongo/totals-store.ts';
 import type { Document } from './documents.ts';
 import type { SimLetterTopic } from './letters.ts';

@@ -3,7 +3,7 @@ import { Checkpointer } from '../../../src/coordinator/checkpointer.ts';
 import type { CheckpointContent } from '../../../src/coordinator/owned-partition.ts';
 import { CommitPermit } from '../../../src/lib/commit-permit.ts';
 import { VendavalError } from '../../../src/lib/errors.ts';
-import type { Progress } from '../../../src/mongo/progress-store.ts';
+import type { Progress } from '../../../src/mongo/progress-document.ts';
 import { REASON } from '../../../src/sale/reasons.ts';
 import { NO_MARK } from '../../../src/state/batch-mark.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { OwnedPartition } from '../../../src/coordinator/owned-partition.ts';
-import type { Progress } from '../../../src/mongo/progress-store.ts';
+import type { Progress } from '../../../src/mongo/progress-document.ts';
 import { REASON } from '../../../src/sale/reasons.ts';
 import { NO_MARK } from '../../../src/state/batch-mark.ts';
 import { LIVE, SNAPSHOT } from '../../../src/state/layout.ts';

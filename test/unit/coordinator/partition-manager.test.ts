@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { LeaseThreads } from '../../../src/coordinator/lease-handle.ts';
 import { PartitionManager } from '../../../src/coordinator/partition-manager.ts';
 import { EXIT } from '../../../src/lib/errors.ts';
-import type { Skip } from '../../../src/mongo/progress-store.ts';
+import type { Skip } from '../../../src/mongo/progress-document.ts';
 import type { StoredContribution, TotalsKey } from '../../../src/mongo/totals-store.ts';
 import { NO_MARK } from '../../../src/state/batch-mark.ts';
 import { LIVE } from '../../../src/state/layout.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { RunTally } from '../../../src/coordinator/run-tally.ts';
-import type { Progress } from '../../../src/mongo/progress-store.ts';
+import type { Progress } from '../../../src/mongo/progress-document.ts';
 import { LIVE_WORDS } from '../../../src/state/layout.ts';
 
 /** A partition whose every tenth record is rejected. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { OwnedPartition } from '../../../src/coordinator/owned-partition.ts';
 import { UntilEnd } from '../../../src/coordinator/until-end.ts';
 import { VendavalError } from '../../../src/lib/errors.ts';
-import type { ProgressCounts } from '../../../src/mongo/progress-store.ts';
+import type { ProgressCounts } from '../../../src/mongo/progress-reader.ts';
 import { LIVE, LIVE_WORDS } from '../../../src/state/layout.ts';
 
 const PARTITIONS = 3;

@@ -5,7 +5,8 @@
  */
 import type { Db, Document } from 'mongodb';
 import { expect, test } from 'vitest';
-import { type Progress, ProgressStore } from '../../../src/mongo/progress-store.ts';
+import type { Progress } from '../../../src/mongo/progress-document.ts';
+import { ProgressStore } from '../../../src/mongo/progress-store.ts';
 import { NO_MARK } from '../../../src/state/batch-mark.ts';
 import { NO_EVENT_MS, NO_WATERMARK_MS } from '../../../src/window/watermark.ts';
 import { changesBy, matches, type Document as Stored } from '../../simulation/documents.ts';

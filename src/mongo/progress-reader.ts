@@ -1,0 +1,72 @@
+/**
+ * What the progress documents of all partitions say together: their times, by which windows close,
+ * and their counts. Reads what is durable by now, in no order with anything else; what a recovery
+ * reads is in progress-store.ts.
+ */
+import type { Collection, Db } from 'mongodb';
+import { REASONS } from '../sale/reasons.ts';
+import type { PartitionTime } from '../window/watermark.ts';
+import {
+  PROGRESS_COLLECTION,
+  type ProgressDocument,
+  progressIds,
+  timesOf,
+} from './progress-document.ts';
+
+/** What a progress document says besides time. */
+export interface ProgressCounts {
+  readonly partition: number;
+  readonly nextOffset: number;
+  readonly counted: number;
+  /** Of those, the ones that were late. */
+  readonly lateCounted: number;
+  /** Indexed by reason code. */
+  readonly rejected: readonly number[];
+  /** null when the last owner gave it up. */
+  readonly owner: string | null;
+}
+
+export class ProgressReader {
+  readonly #collection: Collection<ProgressDocument>;
+  readonly #topic: string;
+
+  constructor(db: Db, topic: string) {
+    this.#collection = db.collection<ProgressDocument>(PROGRESS_COLLECTION);
+    this.#topic = topic;
+  }
+
+  /** What each partition's document says about time; null where there is none. */
+  async readTimes(partitionCount: number): Promise<(PartitionTime | null)[]> {
+    const ids = progressIds(this.#topic, partitionCount);
+    const documents = await this.#collection
+      .find({ _id: { $in: ids } })
+      .project<Pick<ProgressDocument, '_id' | 'maior_evento' | 'marca_dagua' | 'no_fim'>>({
+        maior_evento: 1,
+        marca_dagua: 1,
+        no_fim: 1,
+      })
+      .toArray();
+    const byId = new Map(documents.map((document) => [document._id, document]));
+    return ids.map((id, partition) => {
+      const document = byId.get(id);
+      return document ? { partition, ...timesOf(document) } : null;
+    });
+  }
+
+  /** What each partition's document counts, and who wrote it; for display. */
+  async readCounts(partitionCount: number): Promise<ProgressCounts[]> {
+    const ids = progressIds(this.#topic, partitionCount);
+    const documents = await this.#collection
+      .find({ _id: { $in: ids } })
+      .project<Omit<ProgressDocument, 'categorias'>>({ categorias: 0 })
+      .toArray();
+    return documents.map((document) => ({
+      partition: ids.indexOf(document._id),
+      nextOffset: Number(document.proximo_offset),
+      counted: Number(document.contadas),
+      lateCounted: Number(document.atrasadas ?? 0),
+      rejected: REASONS.map((name) => Number(document.rejeitadas[name] ?? 0)),
+      owner: document.dono,
+    }));
+  }
+}
