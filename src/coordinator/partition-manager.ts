@@ -1,51 +1,33 @@
 /**
  * Which partitions this process owns, and each one's way through recovery, lease and release.
  * Ownership only saves work: a partition that two processes hold for a while is counted right all
- * the same. A dead worker thread's partitions are recovered from what is durable.
+ * the same. A dead worker thread's partitions are recovered from what is durable. What a lease is
+ * told is in lease-order.ts, and what follows from one that failed in lease-failure.ts.
  */
 import { Backoff } from '../lib/backoff.ts';
 import { sleep, systemClock } from '../lib/clock.ts';
 import { messageOf, VendavalError } from '../lib/errors.ts';
 import { hostPort } from '../lib/host-port.ts';
 import type { Progress, Skip } from '../mongo/progress-document.ts';
-import { skipConflict } from '../mongo/progress-store.ts';
 import type { TotalsKey } from '../mongo/totals-store.ts';
-import { LIVE, type TableLimits } from '../state/layout.ts';
-import { createRegion } from '../state/partition-region.ts';
-import { windowIndexOf } from '../window/window.ts';
-import type {
-  BrokerPlace,
-  LeaderAddress,
-  LeaseResult,
-  OffsetRange,
-  TimeRules,
-} from '../workers/lease-protocol.ts';
+import { LIVE } from '../state/layout.ts';
+import type { BrokerPlace, LeaseResult } from '../workers/lease-protocol.ts';
 import type { Health } from './health.ts';
+import { afterFailure, type LeaseFailure } from './lease-failure.ts';
 import { LeaseHandle, type LeaseHandler, type LeaseThreads } from './lease-handle.ts';
+import { type LeaseTerms, leaseOrder } from './lease-order.ts';
 import { OwnedPartition } from './owned-partition.ts';
 import type { RecoveredPartition } from './recovery.ts';
+import { Tenure } from './tenure.ts';
 
 const RECOVERY_BACKOFF_MIN_MS = 200;
 const RECOVERY_BACKOFF_MAX_MS = 5000;
 /** A lease whose thread dies this often without one checkpoint in between stops the process. */
 const DEATHS_MAX = 5;
-/** Batches passed over in one partition; a log with more of them is not worth counting on. */
-const SKIPS_MAX = 1000;
-/** Fetch memory is shared out: two response buffers for each partition. */
-const FETCH_MEMORY_BYTES = 96 * 1024 * 1024;
-const FETCH_BYTES_MIN = 256 * 1024;
-const FETCH_BYTES_MAX = 4 * 1024 * 1024;
 
-export interface ManagerContext {
-  readonly topic: string;
-  readonly rules: TimeRules;
-  readonly categoryLimit: number;
+export interface ManagerContext extends LeaseTerms {
   readonly onCorrupt: 'stop' | 'skip';
-  readonly rack: string;
   readonly threads: LeaseThreads;
-  readonly limits: TableLimits;
-  partitionCount(): number;
-  leaderOf(partition: number): LeaderAddress;
   replicaOf(partition: number, brokerId: number): BrokerPlace | null;
   /** @param reopened keys of late windows whose registers are wanted too */
   recover(partition: number, reopened: readonly TotalsKey[]): Promise<RecoveredPartition>;
@@ -56,26 +38,6 @@ export interface ManagerContext {
   wake(): void;
   leaderWanted(): void;
   fatal(error: VendavalError): void;
-}
-
-type Failed = Extract<LeaseResult, { outcome: 'failed' }>;
-
-/** One partition from acquisition to release. */
-interface Tenure {
-  owned: OwnedPartition | null;
-  releasing: boolean;
-  /** Acquired again while it was being let go of. */
-  isWanted: boolean;
-  deaths: number;
-  deathsAtOffset: number;
-  /** Up to where somebody before its lease has counted, as the registers tell; 0 for not ahead. */
-  countedTo: number;
-  /** Keys of late windows in which somebody has counted further than a lease of it began. */
-  reopened: readonly TotalsKey[];
-  /** What its lease ended at, to be passed over once all before it is durable. */
-  skip: Skip | null;
-  released: Promise<void>;
-  settleReleased(): void;
 }
 
 export class PartitionManager {
@@ -95,8 +57,7 @@ export class PartitionManager {
 
   /** Whether the partition still goes by this lease. */
   has({ partition, lease }: OwnedPartition): boolean {
-    const tenure = this.#tenures.get(partition);
-    return tenure !== undefined && this.#isOf(tenure, lease);
+    return this.#tenures.get(partition)?.isOf(lease) ?? false;
   }
 
   get recovering(): number[] {
@@ -109,22 +70,7 @@ export class PartitionManager {
       present.isWanted = present.releasing;
       return;
     }
-    let settleReleased!: () => void;
-    const released = new Promise<void>((resolve) => {
-      settleReleased = resolve;
-    });
-    const tenure: Tenure = {
-      owned: null,
-      releasing: false,
-      isWanted: false,
-      deaths: 0,
-      deathsAtOffset: -1,
-      countedTo: 0,
-      reopened: [],
-      skip: null,
-      released,
-      settleReleased,
-    };
+    const tenure = new Tenure();
     this.#tenures.set(partition, tenure);
     this.#begin(partition, tenure);
   }
@@ -216,48 +162,20 @@ export class PartitionManager {
     const recovered = await this.#untilItHolds(partition, tenure, recover);
     if (!recovered || tenure.releasing) return;
     const context = this.#context;
-    const { rules } = context;
-    const { progress, contributions } = recovered;
-    const limits = { ...context.limits, categoryCount: context.categoryLimit };
-    const guards = contributions
-      .filter(({ register }) => register.ate > progress.nextOffset)
-      .map(({ windowStartMs, categoria, register }) => ({
-        window: windowIndexOf(windowStartMs, rules.windowMs),
-        categoria,
-        ate: register.ate,
-      }));
+    const order = leaseOrder(context, recovered);
+    const lease = new LeaseHandle(context.threads, order, this.#handler(partition));
+    const { nextOffset, guards } = order.start;
     tenure.countedTo = guards.reduce((max, { ate }) => Math.max(max, ate), 0);
-    const { nextOffset, lastBatch, maxEventMs, counted, lateCounted, rejected } = progress;
-    const lease = new LeaseHandle(
-      context.threads,
-      {
-        topic: context.topic,
-        topicId: progress.topicId,
-        partition,
-        leader: context.leaderOf(partition),
-        region: createRegion(limits, progress.categories),
-        start: { nextOffset, lastBatch, maxEventMs, counted, lateCounted, rejected, guards },
-        rules,
-        rack: context.rack,
-        fetchBytes: fetchBytes(context.partitionCount()),
-      },
-      this.#handler(partition),
-    );
-    tenure.owned = new OwnedPartition(recovered, lease, rules, systemClock.monotonicMs());
+    tenure.owned = new OwnedPartition(recovered, lease, context.rules, systemClock.monotonicMs());
     context.health.info(
       'lease-started',
       `partition ${partition} goes on at offset ${nextOffset}` +
         (guards.length > 0 ? ` (${guards.length} totals are ahead of it)` : ''),
     );
     lease.ended.then(
-      (result) => this.#isOf(tenure, lease) && this.#ended(partition, tenure, result),
-      (error) => this.#isOf(tenure, lease) && this.#died(partition, tenure, error),
+      (result) => tenure.isOf(lease) && this.#ended(partition, tenure, result),
+      (error) => tenure.isOf(lease) && this.#died(partition, tenure, error),
     );
-  }
-
-  /** Whether the lease is still what the tenure goes by. */
-  #isOf({ owned }: Tenure, lease: LeaseHandle): boolean {
-    return owned?.lease === lease;
   }
 
   /**
@@ -268,11 +186,8 @@ export class PartitionManager {
     const tenure = this.#tenures.get(partition);
     if (!tenure?.owned) return;
     const { lease, durable } = tenure.owned;
-    // Until it is past all that its lease was guarded against, those guards are needed again: two
-    // keys that took turns in being forgotten would have it begin for ever.
-    const kept = durable.nextOffset < tenure.countedTo ? tenure.reopened : [];
     tenure.owned = null;
-    tenure.reopened = withoutRepeats([...kept, ...reopened]);
+    tenure.reopen(reopened, durable.nextOffset);
     lease.stop();
     lease.abandon();
     if (tenure.releasing) this.#forget(partition, tenure);
@@ -328,29 +243,16 @@ export class PartitionManager {
     if (this.#tenures.get(partition) === tenure) this.#context.wake();
   }
 
-  #failed(partition: number, tenure: Tenure, { code, message, corrupt, options }: Failed): void {
+  #failed(partition: number, tenure: Tenure, failure: LeaseFailure): void {
     const { onCorrupt } = this.#context;
-    const hasRoom = (tenure.owned?.durable.skips.length ?? 0) < SKIPS_MAX;
-    const isCounted = corrupt !== null && tenure.countedTo > corrupt.from;
-    const canSkip = corrupt !== null && hasRoom && !isCounted;
-    if (isCounted && onCorrupt === 'skip') {
-      const found = `partition ${partition}: ${message}; it cannot be passed over`;
-      const why = `totals say that offsets up to ${tenure.countedTo - 1} were read and counted`;
-      this.#context.fatal(skipConflict(`${found}: ${why}`));
-      return;
-    }
-    if (canSkip && onCorrupt === 'skip') {
-      tenure.skip = { ...corrupt, code, why: message, isReported: false };
-      return;
-    }
-    const hint = `${options.hint ?? ''}${canSkip ? skipHint(corrupt) : ''}`;
-    const error = new VendavalError(`partition ${partition}: ${message}`, {
-      code,
-      ...options,
-      hint,
-    });
-    if (code === 'E_LOG_TRUNCATED') void this.#truncated(partition, tenure, error);
-    else this.#context.fatal(error);
+    const skips = tenure.owned?.durable.skips.length ?? 0;
+    const after = afterFailure(
+      { partition, onCorrupt, skips, countedTo: tenure.countedTo },
+      failure,
+    );
+    if (after.kind === 'pass-over') tenure.skip = after.skip;
+    else if (after.kind === 'look-again') void this.#truncated(partition, tenure, after.error);
+    else this.#context.fatal(after.error);
   }
 
   /**
@@ -374,14 +276,13 @@ export class PartitionManager {
   #died(partition: number, tenure: Tenure, error: unknown): void {
     if (this.#tenures.get(partition) !== tenure) return;
     const durableOffset = tenure.owned?.durable.nextOffset ?? -1;
-    tenure.deaths = durableOffset === tenure.deathsAtOffset ? tenure.deaths + 1 : 1;
-    tenure.deathsAtOffset = durableOffset;
+    const deaths = tenure.died(durableOffset);
     tenure.owned = null;
     if (tenure.releasing) return this.#forget(partition, tenure);
     const message = `partition ${partition}: its worker died: ${messageOf(error)}`;
-    if (tenure.deaths >= DEATHS_MAX) {
+    if (deaths >= DEATHS_MAX) {
       this.#context.fatal(
-        new VendavalError(`${message} (${tenure.deaths} times at offset ${durableOffset})`, {
+        new VendavalError(`${message} (${deaths} times at offset ${durableOffset})`, {
           code: 'E_WORKER_DIED',
           cause: error,
           hint: 'Totals are durable up to that offset. Report it with the record at that place.',
@@ -392,18 +293,4 @@ export class PartitionManager {
     this.#context.health.trouble('E_WORKER_DIED', message);
     this.#begin(partition, tenure);
   }
-}
-
-function withoutRepeats(keys: readonly TotalsKey[]): TotalsKey[] {
-  const byName = new Map(keys.map((key) => [`${key.windowStartMs}|${key.categoria}`, key]));
-  return [...byName.values()];
-}
-
-function skipHint({ from, to }: OffsetRange): string {
-  return ` Or pass over offsets ${from} to ${to - 1}, to be counted as rejected: --on-corrupt skip.`;
-}
-
-function fetchBytes(partitionCount: number): number {
-  const share = Math.floor(FETCH_MEMORY_BYTES / (2 * Math.max(1, partitionCount)));
-  return Math.min(FETCH_BYTES_MAX, Math.max(FETCH_BYTES_MIN, share));
 }
