@@ -1,7 +1,9 @@
 /**
  * The global watermark, from the progress documents of every partition of the topic, and the
  * closing of windows behind it. Works the same for one process and for several: each reads all
- * documents and closes what may be closed; closing twice changes nothing.
+ * documents and closes what may be closed; closing twice changes nothing. Invariant: the watermark
+ * never goes back within one count, and nothing of it goes over into another, which an engine that
+ * slept through a `reset` may find in its place.
  */
 import { failPoint } from '../lib/fail-point.ts';
 import type { ProgressReader } from '../mongo/progress-reader.ts';
@@ -22,6 +24,8 @@ export class WindowCloser {
   #watermarkMs = NO_WATERMARK_MS;
   #hold: WatermarkHold | null = null;
   #times: readonly (PartitionTime | null)[] = [];
+  /** Of the documents that the watermark was made from. */
+  #countIds: readonly (string | null)[] = [];
   /** Every document of a window below this one is closed, as far as this process knows. */
   #closedBelow = NO_WATERMARK_MS;
   #closedCount = 0;
@@ -65,7 +69,11 @@ export class WindowCloser {
    *   sale of an idle partition can make a document whose window was closed before
    */
   async run(partitionCount: number, leastTouchedMs: number): Promise<void> {
-    this.#times = await this.#progress.readTimes(partitionCount);
+    const { times, countIds } = await this.#progress.readTimes(partitionCount);
+    const isAnother = countIds.some((id, partition) => (this.#countIds[partition] ?? id) !== id);
+    this.#countIds = countIds;
+    if (isAnother) this.#beginAgain();
+    this.#times = times;
     const { watermarkMs, hold } = globalWatermark(this.#times);
     this.#hold = hold;
     // It never goes back: a new partition only keeps it where it is.
@@ -77,6 +85,13 @@ export class WindowCloser {
     this.#closedCount += await this.#totals.close(this.#watermarkMs);
     this.#closedBelow = openFrom;
     failPoint('after-close');
+  }
+
+  /** The documents are others: their count begins anew, before windows that were closed by now. */
+  #beginAgain(): void {
+    this.#watermarkMs = NO_WATERMARK_MS;
+    this.#closedBelow = NO_WATERMARK_MS;
+    this.#toldBelow = NO_WATERMARK_MS;
   }
 
   get watermarkMs(): number | null {

@@ -26,6 +26,19 @@ export interface ProgressCounts {
   readonly owner: string | null;
 }
 
+type TimesDocument = Pick<
+  ProgressDocument,
+  '_id' | 'contagem' | 'maior_evento' | 'marca_dagua' | 'no_fim'
+>;
+
+/** By partition. */
+export interface StoredTimes {
+  /** null where there is no document. */
+  readonly times: readonly (PartitionTime | null)[];
+  /** Which documents they are of; '' where an older version made it. */
+  readonly countIds: readonly (string | null)[];
+}
+
 export class ProgressReader {
   readonly #collection: Collection<ProgressDocument>;
   readonly #topic: string;
@@ -35,22 +48,25 @@ export class ProgressReader {
     this.#topic = topic;
   }
 
-  /** What each partition's document says about time; null where there is none. */
-  async readTimes(partitionCount: number): Promise<(PartitionTime | null)[]> {
+  async readTimes(partitionCount: number): Promise<StoredTimes> {
     const ids = progressIds(this.#topic, partitionCount);
     const documents = await this.#collection
       .find({ _id: { $in: ids } })
-      .project<Pick<ProgressDocument, '_id' | 'maior_evento' | 'marca_dagua' | 'no_fim'>>({
+      .project<TimesDocument>({
+        contagem: 1,
         maior_evento: 1,
         marca_dagua: 1,
         no_fim: 1,
       })
       .toArray();
     const byId = new Map(documents.map((document) => [document._id, document]));
-    return ids.map((id, partition) => {
-      const document = byId.get(id);
-      return document ? { partition, ...timesOf(document) } : null;
-    });
+    const found = ids.map((id) => byId.get(id));
+    return {
+      times: found.map((document, partition) =>
+        document ? { partition, ...timesOf(document) } : null,
+      ),
+      countIds: found.map((document) => (document ? (document.contagem ?? '') : null)),
+    };
   }
 
   /** What each partition's document counts, and who wrote it; for display. */

@@ -6,17 +6,21 @@ const MINUTE = 60_000;
 const NOTHING = Number.POSITIVE_INFINITY;
 
 let times: (PartitionTime | null)[];
+/** Of every document. */
+let countId: string;
 let closed: number[];
 let closeFails: boolean;
 
 beforeEach(() => {
   times = [];
+  countId = 'first';
   closed = [];
   closeFails = false;
 });
 
 function closer(): WindowCloser {
-  const progress = { readTimes: async () => times };
+  const countIds = () => times.map((time) => time && countId);
+  const progress = { readTimes: async () => ({ times, countIds: countIds() }) };
   const totals = {
     close: async (watermarkMs: number) => {
       if (closeFails) throw new Error('no server');
@@ -66,6 +70,27 @@ describe('WindowCloser', () => {
       expect(windows.watermarkMs).toBe(5 * MINUTE);
     }
     expect(closed).toEqual([5 * MINUTE]);
+  });
+
+  it('closes by the watermark of a new count what an engine that slept through a reset finds', async () => {
+    const windows = closer();
+    times = [at(9 * MINUTE), at(9 * MINUTE)];
+    await windows.run(2, NOTHING);
+    countId = 'second';
+    times = [at(2 * MINUTE), at(3 * MINUTE)];
+    await windows.run(2, MINUTE);
+    expect(windows.watermarkMs).toBe(2 * MINUTE);
+    expect(closed).toEqual([9 * MINUTE, 2 * MINUTE]);
+  });
+
+  it('and nothing by the old one once the documents of a count are gone', async () => {
+    const windows = closer();
+    times = [at(9 * MINUTE), at(9 * MINUTE)];
+    await windows.run(2, NOTHING);
+    times = [at(9 * MINUTE), null];
+    await windows.run(2, MINUTE);
+    expect(windows.watermarkMs).toBeNull();
+    expect(closed).toEqual([9 * MINUTE]);
   });
 
   it('closes again when a document behind the watermark was written since', async () => {
