@@ -77,6 +77,18 @@ export class SingleWriterTable {
    *   finds the table full, or the sum would pass 2^53
    */
   add(window: number, category: number, centavos: number): boolean {
+    return this.addSum(window, category, 1, centavos, centavos, centavos);
+  }
+
+  /** Adds several sales, of this count, sum, least and greatest; otherwise as `add`. */
+  addSum(
+    window: number,
+    category: number,
+    count: number,
+    centavos: number,
+    menor: number,
+    maior: number,
+  ): boolean {
     const counts = this.#count;
     const windows = this.#window;
     const categories = this.#category;
@@ -91,9 +103,9 @@ export class SingleWriterTable {
           this.#words[STRAINED] = 1;
         }
         this.#centavos[slot] = sum;
-        counts[slot] += 1;
-        if (centavos < this.#menor[slot]) this.#menor[slot] = centavos;
-        if (centavos > this.#maior[slot]) this.#maior[slot] = centavos;
+        counts[slot] += count;
+        if (menor < this.#menor[slot]) this.#menor[slot] = menor;
+        if (maior > this.#maior[slot]) this.#maior[slot] = maior;
         return true;
       }
       slot = (slot + 1) & mask;
@@ -111,10 +123,10 @@ export class SingleWriterTable {
     this.#words[USED] = used + 1;
     windows[slot] = key;
     categories[slot] = category;
-    counts[slot] = 1;
+    counts[slot] = count;
     this.#centavos[slot] = centavos;
-    this.#menor[slot] = centavos;
-    this.#maior[slot] = centavos;
+    this.#menor[slot] = menor;
+    this.#maior[slot] = maior;
     return true;
   }
 

@@ -152,7 +152,9 @@ export class PartitionAccumulator {
         const lastDelta = this.#lastOffset - head.baseOffset;
         const left = head.recordCount - done;
         const rows = reader!.read(bytes, cursor.position, head.end, left, lastDelta);
-        if (!this.#addRows(bytes, view, head, rows, done)) return this.#full(head);
+        if (!this.#addTogether(head, rows) && !this.#addRows(bytes, view, head, rows, done)) {
+          return this.#full(head);
+        }
         cursor.position = reader!.position;
         done += rows;
         if (!reader!.isDeclined) continue;
@@ -164,6 +166,43 @@ export class PartitionAccumulator {
     }
     if (cursor.position !== head.end) throw this.#corrupt(head, 'not 0 records');
     this.passBatch(head);
+    return true;
+  }
+
+  /**
+   * The sales that the reader has found, by their categories' sums: where the extremes of their times
+   * and offsets show that each of them is counted, and in the same window.
+   *
+   * @returns false, with nothing changed, where that is not so, or the table may have no room
+   */
+  #addTogether(head: BatchHead, rows: number): boolean {
+    const { summed, times, sums, offsetDelta } = this.#reader!;
+    if (summed === 0) return false;
+    const { windowMs, futureToleranceMs } = this.#rules;
+    const { baseOffset, lastOffset, hasLogAppendTime, timestampMs } = head;
+    const [leastMs, greatestMs, leadMs] = [times[0], times[1], times[2]];
+    const window = Math.floor(leastMs / windowMs);
+    const newestMs = greatestMs > this.maxEventMs ? greatestMs : this.maxEventMs;
+    const lastRowOffset = baseOffset + offsetDelta[rows - 1];
+    const { table } = this.#region.active;
+    const areCertain =
+      greatestMs < (window + 1) * windowMs &&
+      (hasLogAppendTime ? greatestMs : leadMs) <= timestampMs + futureToleranceMs &&
+      window >= (newestMs < this.#opensAtMs ? this.#firstOpenWindow : this.#openFrom(newestMs)) &&
+      baseOffset + offsetDelta[0] >= Math.max(this.nextOffset, this.#guardedBelow) &&
+      lastRowOffset <= lastOffset &&
+      table.hasRoomFor(summed);
+    if (!areCertain) return false;
+    const { ids, count, centavos, menor, maior } = sums;
+    for (let i = 0; i < summed; i++) {
+      const id = ids[i];
+      const isAdded = table.addSum(window, id, count[id], centavos[id], menor[id], maior[id]);
+      assert(isAdded, 'a table with room takes a sum');
+    }
+    this.counted += rows;
+    this.nextOffset = lastRowOffset + 1;
+    if (newestMs > this.maxEventMs) this.#advanceTo(newestMs);
+    this.#lastOffset = lastRowOffset;
     return true;
   }
 

@@ -18,6 +18,7 @@ type Constant =
   | 'ROWS_MAX'
   | 'READ_AHEAD_BYTES'
   | 'CONTROL'
+  | 'TIMES'
   | 'RECORD_AT'
   | 'OFFSET_DELTA'
   | 'CATEGORY_ID'
@@ -32,6 +33,12 @@ type Constant =
   | 'CATEGORY_STRIDE'
   | 'CATEGORY_PROBES_MAX'
   | 'CATEGORIES'
+  | 'SUMS_MAX'
+  | 'SUM_COUNT'
+  | 'SUM_CENTAVOS'
+  | 'SUM_MENOR'
+  | 'SUM_MAIOR'
+  | 'SUMMED'
   | 'MASKS'
   | 'TEXT';
 
@@ -65,6 +72,16 @@ function newMemory(): WebAssembly.Memory | null {
   }
 }
 
+export interface CategorySums {
+  /** Those that have one, in the order of their first rows. */
+  readonly ids: Int32Array;
+  /** By id. */
+  readonly count: Int32Array;
+  readonly centavos: Float64Array;
+  readonly menor: Float64Array;
+  readonly maior: Float64Array;
+}
+
 export class BatchReader {
   /** Of each row: where its record begins, less `shift`. */
   readonly recordAt: Int32Array;
@@ -74,6 +91,10 @@ export class BatchReader {
   readonly timestampDelta: Float64Array;
   readonly centavos: Float64Array;
   readonly eventMs: Float64Array;
+  /** Of all rows of a call: least and greatest event time, and greatest lead of it on the batch's. */
+  readonly times: Float64Array;
+  /** Of all rows of a call, where `summed` says that there are any. */
+  readonly sums: CategorySums;
   /** Where KnownMinutes is to keep what it knows, so that it is known here too. */
   readonly minutes: MinuteTables;
   readonly categories: CategoryMirror;
@@ -102,7 +123,16 @@ export class BatchReader {
     this.#read = exports.read;
     this.#cutOff = at('CUT_OFF');
     this.#declined = at('DECLINED');
-    this.#control = new Int32Array(buffer, at('CONTROL'), 2);
+    this.#control = new Int32Array(buffer, at('CONTROL'), 3);
+    this.times = new Float64Array(buffer, at('TIMES'), 3);
+    const sums = at('SUMS_MAX');
+    this.sums = {
+      ids: new Int32Array(buffer, at('SUMMED'), sums),
+      count: new Int32Array(buffer, at('SUM_COUNT'), sums),
+      centavos: new Float64Array(buffer, at('SUM_CENTAVOS'), sums),
+      menor: new Float64Array(buffer, at('SUM_MENOR'), sums),
+      maior: new Float64Array(buffer, at('SUM_MAIOR'), sums),
+    };
     this.#text = new Uint8Array(buffer, this.#textAt, PIECE_BYTES);
     this.recordAt = new Int32Array(buffer, at('RECORD_AT'), rows);
     this.offsetDelta = new Int32Array(buffer, at('OFFSET_DELTA'), rows);
@@ -118,6 +148,11 @@ export class BatchReader {
     };
     new Uint8Array(buffer, at('MASKS'), 32).fill(0xff);
     this.categories = categoryTable(buffer, at);
+  }
+
+  /** Categories that have sums over the rows; 0 where there are none, or a row is in no sum. */
+  get summed(): number {
+    return this.#control[2];
   }
 
   /** @returns null where processor, Node or system do not allow it: the scanner reads all then */

@@ -7,6 +7,9 @@
  *
  * The host (batch-reader.ts) fills TEXT and the tables, and asks here where they lie. Reads go up
  * to READ_AHEAD_BYTES past the text; what stands there has no influence.
+ *
+ * Each sale is a row, and is part of its category's sum over the rows of this call: mostly all of
+ * them get one verdict, and the sums are all that is needed.
  */
 
 /** Why a call came back, beside the position. */
@@ -17,8 +20,10 @@ export const DECLINED: i32 = 2;
 export const ROWS_MAX: i32 = 1024;
 export const READ_AHEAD_BYTES: i32 = 64;
 
-/** Two words: the position, and why. */
+/** Three words: the position, why, and how many categories have sums (0 where one cannot). */
 export const CONTROL: usize = 0;
+/** Three doubles over the rows: least and greatest event time, greatest lead on the batch's time. */
+export const TIMES: usize = 16;
 export const RECORD_AT: usize = 64;
 export const OFFSET_DELTA: usize = RECORD_AT + 4 * ROWS_MAX;
 export const CATEGORY_ID: usize = OFFSET_DELTA + 4 * ROWS_MAX;
@@ -38,8 +43,17 @@ export const CATEGORY_STRIDE: i32 = 48;
 export const CATEGORY_PROBES_MAX: i32 = 8;
 export const CATEGORIES: usize = MINUTE_ZONED_MS + (8 << MINUTE_BITS);
 
+/** By category id: how many, and of their centavos sum, least and greatest. */
+export const SUMS_MAX: i32 = 1024;
+export const SUM_COUNT: usize = CATEGORIES + (CATEGORY_STRIDE << CATEGORY_BITS);
+export const SUM_CENTAVOS: usize = SUM_COUNT + 4 * SUMS_MAX;
+export const SUM_MENOR: usize = SUM_CENTAVOS + 8 * SUMS_MAX;
+export const SUM_MAIOR: usize = SUM_MENOR + 8 * SUMS_MAX;
+/** Ids of those that have sums, in the order of their first rows. */
+export const SUMMED: usize = SUM_MAIOR + 8 * SUMS_MAX;
+
 /** 32 bytes of ones, 32 of zeros. */
-export const MASKS: usize = CATEGORIES + (CATEGORY_STRIDE << CATEGORY_BITS);
+export const MASKS: usize = SUMMED + 4 * SUMS_MAX;
 export const TEXT: usize = MASKS + 64;
 
 const TAB: u32 = 9;
@@ -95,6 +109,9 @@ let idBytes: usize = 36;
 /** Bytes of the category that was found last. */
 let categoryBytes: i32 = 0;
 
+/** Categories with sums; -1 once a row's could not have one. */
+let summed: i32 = 0;
+
 /**
  * @param from position of the next record
  * @param textEnd where the text that is there ends
@@ -114,6 +131,10 @@ export function read(
   let last = lastDelta;
   let row: i32 = 0;
   let why = ROWS_DONE;
+  let leastMs: f64 = EVENT_TIME_MS_LIMIT;
+  let greatestMs: f64 = -1;
+  let leadMs: f64 = -EVENT_TIME_MS_LIMIT;
+  clearSums();
   const rows = count < ROWS_MAX ? count : ROWS_MAX;
   while (row < rows) {
     why = CUT_OFF;
@@ -147,7 +168,13 @@ export function read(
     if (valueEnd >= end || !sale(p, valueEnd, row)) break;
     store<i32>(RECORD_AT + (row << 2), at as i32);
     store<i32>(OFFSET_DELTA + (row << 2), offsetDelta as i32);
-    store<f64>(TIMESTAMP_DELTA + (row << 3), timestampDelta as f64);
+    const deltaMs = timestampDelta as f64;
+    store<f64>(TIMESTAMP_DELTA + (row << 3), deltaMs);
+    const ms = load<f64>(EVENT_MS + (row << 3));
+    if (ms < leastMs) leastMs = ms;
+    if (ms > greatestMs) greatestMs = ms;
+    if (ms - deltaMs > leadMs) leadMs = ms - deltaMs;
+    addToSum(load<i32>(CATEGORY_ID + (row << 2)), load<f64>(CENTAVOS + (row << 3)));
     last = offsetDelta as i32;
     at = end;
     why = ROWS_DONE;
@@ -155,7 +182,45 @@ export function read(
   }
   store<i32>(CONTROL, at as i32);
   store<i32>(CONTROL + 4, why);
+  store<i32>(CONTROL + 8, summed < 0 ? 0 : summed);
+  store<f64>(TIMES, leastMs);
+  store<f64>(TIMES + 8, greatestMs);
+  store<f64>(TIMES + 16, leadMs);
   return row;
+}
+
+function clearSums(): void {
+  // Where one had none, the others have theirs still.
+  if (summed < 0) memory.fill(SUM_COUNT, 0, 4 * SUMS_MAX);
+  for (let i: i32 = 0; i < summed; i++) {
+    store<i32>(SUM_COUNT + ((load<u32>(SUMMED + (i << 2)) as usize) << 2), 0);
+  }
+  summed = 0;
+}
+
+// @ts-ignore: decorator
+@inline
+function addToSum(category: u32, centavos: f64): void {
+  if (category >= (SUMS_MAX as u32)) {
+    summed = -1;
+    return;
+  }
+  const id = category as usize;
+  const count = load<i32>(SUM_COUNT + (id << 2));
+  if (count === 0) {
+    if (summed < 0) return;
+    store<u32>(SUMMED + (summed << 2), category);
+    summed++;
+    store<i32>(SUM_COUNT + (id << 2), 1);
+    store<f64>(SUM_CENTAVOS + (id << 3), centavos);
+    store<f64>(SUM_MENOR + (id << 3), centavos);
+    store<f64>(SUM_MAIOR + (id << 3), centavos);
+    return;
+  }
+  store<i32>(SUM_COUNT + (id << 2), count + 1);
+  store<f64>(SUM_CENTAVOS + (id << 3), load<f64>(SUM_CENTAVOS + (id << 3)) + centavos);
+  if (centavos < load<f64>(SUM_MENOR + (id << 3))) store<f64>(SUM_MENOR + (id << 3), centavos);
+  if (centavos > load<f64>(SUM_MAIOR + (id << 3))) store<f64>(SUM_MAIOR + (id << 3), centavos);
 }
 
 /** The end of a varint: at most ten bytes on, whatever stands there. */
