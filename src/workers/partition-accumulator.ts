@@ -182,13 +182,12 @@ export class PartitionAccumulator {
     const { baseOffset, lastOffset, hasLogAppendTime, timestampMs } = head;
     const [leastMs, greatestMs, leadMs] = [times[0], times[1], times[2]];
     const window = Math.floor(leastMs / windowMs);
-    const newestMs = greatestMs > this.maxEventMs ? greatestMs : this.maxEventMs;
     const lastRowOffset = baseOffset + offsetDelta[rows - 1];
     const { table } = this.#region.active;
     const areCertain =
       greatestMs < (window + 1) * windowMs &&
       (hasLogAppendTime ? greatestMs : leadMs) <= timestampMs + futureToleranceMs &&
-      window >= (newestMs < this.#opensAtMs ? this.#firstOpenWindow : this.#openFrom(newestMs)) &&
+      window >= this.#firstOpenWindow &&
       baseOffset + offsetDelta[0] >= Math.max(this.nextOffset, this.#guardedBelow) &&
       lastRowOffset <= lastOffset &&
       table.hasRoomFor(summed);
@@ -201,7 +200,8 @@ export class PartitionAccumulator {
     }
     this.counted += rows;
     this.nextOffset = lastRowOffset + 1;
-    if (newestMs > this.maxEventMs) this.#advanceTo(newestMs);
+    // It closes no window that they are in, whichever of them comes first.
+    if (greatestMs > this.maxEventMs) this.#advanceTo(greatestMs);
     this.#lastOffset = lastRowOffset;
     return true;
   }

@@ -101,6 +101,20 @@ describe('the reader of plain sales', () => {
     expect(new Set(verdicts.map((verdict) => JSON.stringify(verdict)))).toHaveLength(1);
   });
 
+  const places = ['{', '"categoria"', '"valor"', '"timestamp"', '}'];
+  it.each(places)('compares all that a sale has before or behind %s', (place) => {
+    const more = `"loja": "${'a'.repeat(40)}"`;
+    const inPlace =
+      place === '{' ? `{${more}, ` : place === '}' ? `, ${more}}` : `${more}, ${place}`;
+    const first = Buffer.from(sale('1', ':00').replace(place, inPlace));
+    const spoilt = Buffer.from(String(first).replace('"aaa', '"a"a'));
+    const sales = [first, first, first, first, spoilt, first];
+    const asked: number[] = [];
+    const sequence = { sales, timeZone: 'UTC', limit: 9, gaps: [Buffer.alloc(0)] };
+    readAll(sequence, new Categories(9), (index) => asked.push(index));
+    expect(asked.filter((index) => index > 1)).toEqual([4]);
+  });
+
   it('leaves a record that fits no piece to others, and goes on behind it', () => {
     const plain = Buffer.from(sale('1.5', ':00'));
     const long = Buffer.from(sale('1.5', ':00').replace('}', `${' '.repeat(70_000)}}`));

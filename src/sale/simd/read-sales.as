@@ -54,7 +54,10 @@ export const SUMMED: usize = SUM_MAIOR + 8 * SUMS_MAX;
 
 /** 32 bytes of ones, 32 of zeros. */
 export const MASKS: usize = SUMMED + 4 * SUMS_MAX;
-export const TEXT: usize = MASKS + 64;
+/** What the last sale had before, between and behind its four values: the text, padded, and its mask. */
+const LAYOUT_BYTES: usize = 32;
+const LAYOUT: usize = MASKS + 64;
+export const TEXT: usize = LAYOUT + 5 * 2 * LAYOUT_BYTES;
 
 const TAB: u32 = 9;
 const LINE_FEED: u32 = 10;
@@ -108,6 +111,18 @@ let gap: usize = 1;
 let idBytes: usize = 36;
 /** Bytes of the category that was found last. */
 let categoryBytes: i32 = 0;
+
+// The same of the whole sale: its bytes before the id, before the category, before the amount, before
+// the time, and behind it. 0 in the first: none is known.
+let beforeId: usize = 0;
+let beforeCategory: usize = 0;
+let beforeValor: usize = 0;
+let beforeTime: usize = 0;
+let behindTime: usize = 0;
+
+/** What `valorEnd` and `timeEnd` have read. */
+let centavosRead: u64 = 0;
+let eventMsRead: f64 = 0;
 
 /** Categories with sums; -1 once a row's could not have one. */
 let summed: i32 = 0;
@@ -165,7 +180,7 @@ export function read(
     const valueLength = varint(field, p);
     if (valueLength <= 0 || valueLength > length) break;
     const valueEnd = p + (valueLength as usize);
-    if (valueEnd >= end || !sale(p, valueEnd, row)) break;
+    if (valueEnd >= end || !(saleAsLast(p, valueEnd, row) || sale(p, valueEnd, row))) break;
     store<i32>(RECORD_AT + (row << 2), at as i32);
     store<i32>(OFFSET_DELTA + (row << 2), offsetDelta as i32);
     const deltaMs = timestampDelta as f64;
@@ -266,6 +281,12 @@ function sale(start: usize, end: usize, row: i32): i32 {
   let centavos: u64 = 0;
   let eventMs: f64 = 0;
   let isDone = false;
+  let idAt: usize = 0;
+  let categoryAt: usize = 0;
+  let valorAt: usize = 0;
+  let valorTo: usize = 0;
+  let timeAt: usize = 0;
+  let timeTo: usize = 0;
   while (!isDone) {
     if (p >= end) return 0;
     p = skipSpaceOnce(p, end);
@@ -274,97 +295,35 @@ function sale(start: usize, end: usize, row: i32): i32 {
     const rest = load<u32>(p + 8);
     if (key === ID_0 && rest === ID_1) {
       seen |= ID;
-      p = skipId(skipSpaceOnce(p + 12, end), end);
+      idAt = skipSpaceOnce(p + 12, end) + 1;
+      p = skipId(idAt - 1, end);
       if (p === 0) return 0;
     } else if (key === CATEGORIA_0 && rest === CATEGORIA_1) {
       seen |= CATEGORIA;
       p = skipSpaceOnce(p + 12, end);
       if ((load<u8>(p) as u32) !== QUOTE) return 0;
-      category = findCategory(p + 1);
+      categoryAt = p + 1;
+      category = findCategory(categoryAt);
       if (category < 0) return 0;
       p += (categoryBytes as usize) + 2;
     } else if (key === VALOR_0) {
       seen |= VALOR;
       p = skipSpaceOnce(p + 8, end);
-      // How many of eight bytes are digits, and what number they spell.
-      const digits = load<u64>(p) ^ ZEROS;
-      const bits = ctz(((digits + NO_DIGIT) | digits) & HIGH_BITS) & ~7;
-      // One to seven; no zero before others.
-      if (bits - 8 > 48 || (bits > 8 && (digits & 0xff) === 0)) return 0;
-      let pairs = digits << (64 - bits);
-      pairs = pairs * 10 + (pairs >> 8);
-      centavos =
-        (((pairs & 0xff000000ff) * 0xf424000000064 +
-          ((pairs >> 16) & 0xff000000ff) * 0x271000000001) >>
-          32) &
-        0xffffffff;
-      centavos *= 100;
-      p += (bits >> 3) as usize;
-      if ((load<u8>(p) as u32) === DOT) {
-        const tens = digitAt(p + 1);
-        if (tens > 9) return 0;
-        centavos += 10 * tens;
-        p += 2;
-        const ones = digitAt(p);
-        if (ones <= 9) {
-          centavos += ones;
-          p++;
-          while (digitAt(p) === 0 && p < end) p++;
-        }
-      }
-      // An exponent or a further decimal is neither comma, brace nor space: see below.
+      valorAt = p;
+      p = valorEnd(p, end);
+      if (p === 0) return 0;
+      centavos = centavosRead;
+      valorTo = p;
     } else if (key === TIMESTAMP_0 && rest === TIMESTAMP_1) {
       seen |= TIMESTAMP;
       p = skipSpaceOnce(p + 12, end);
       if ((load<u8>(p) as u32) !== QUOTE) return 0;
       p++;
-      const w1 = load<u32>(p + 4);
-      const w2 = load<u32>(p + 8);
-      const w3 = load<u32>(p + 12);
-      const hash = (w2 ^ ((w3 ^ w1) * 0x85ebca6b)) * 0x9e3779b1;
-      const slot = (hash >> (32 - MINUTE_BITS)) as usize;
-      const differs = v128.xor(v128.load(p), v128.load(MINUTE_KEYS + (slot << 4)));
-      // An unused slot's key is zeros, which no timestamp spells.
-      if (v128.any_true(differs) || w1 === 0) return 0;
-      p += 16;
-      let ms: u32 = 0;
-      if ((load<u8>(p) as u32) === COLON) {
-        const tens = digitAt(p + 1);
-        const ones = digitAt(p + 2);
-        if (tens > 5 || ones > 9) return 0;
-        ms = 10_000 * tens + 1000 * ones;
-        p += 3;
-        if ((load<u8>(p) as u32) === DOT) {
-          let digit = digitAt(++p);
-          if (digit > 9) return 0;
-          let scale: u32 = 100;
-          while (digit <= 9 && p < end) {
-            ms += scale * digit;
-            scale = scale === 100 ? 10 : scale === 10 ? 1 : 0;
-            digit = digitAt(++p);
-          }
-        }
-      }
-      const byte = load<u8>(p) as u32;
-      if (byte === QUOTE) {
-        eventMs = load<f64>(MINUTE_ZONED_MS + (slot << 3)) + (ms as f64);
-        p++;
-      } else {
-        eventMs = load<f64>(MINUTE_UTC_MS + (slot << 3)) + (ms as f64);
-        if ((byte | CASE_BIT) === LOWER_Z) {
-          p++;
-        } else {
-          if (byte !== PLUS && byte !== MINUS) return 0;
-          const hours = twoDigits(p + 1);
-          const minutes = twoDigits(p + 4);
-          if (hours > 23 || minutes > 59 || (load<u8>(p + 3) as u32) !== COLON) return 0;
-          const east = (60_000 * (60 * hours + minutes)) as f64;
-          eventMs += byte === MINUS ? east : -east;
-          p += 6;
-        }
-        if ((load<u8>(p++) as u32) !== QUOTE) return 0;
-      }
-      if (!(eventMs >= 0 && eventMs < EVENT_TIME_MS_LIMIT)) return 0;
+      timeAt = p;
+      p = timeEnd(p, end);
+      if (p === 0) return 0;
+      eventMs = eventMsRead;
+      timeTo = p;
     } else {
       // One of the four with a space before its colon is left to the scanner, too.
       p = skipString(p, end);
@@ -384,7 +343,179 @@ function sale(start: usize, end: usize, row: i32): i32 {
   store<i32>(CATEGORY_ID + (row << 2), category);
   store<f64>(CENTAVOS + (row << 3), centavos as f64);
   store<f64>(EVENT_MS + (row << 3), eventMs);
+  learnLayout(start, idAt, categoryAt, valorAt, valorTo, timeAt, timeTo, end);
   return 1;
+}
+
+/** As `sale`, for one that is laid out as the last one: besides that, only four values are looked at. */
+// @ts-ignore: decorator
+@inline
+function saleAsLast(start: usize, end: usize, row: i32): i32 {
+  if (beforeId === 0 || !isLaidOut(start, 0, beforeId)) return 0;
+  let p = start + beforeId;
+  const idEnd = p + idBytes;
+  if (idEnd >= end) return 0;
+  // An id of fewer bytes has its quote among these: that one is for `sale`.
+  let odd = oddBytes(v128.load(idEnd - 16));
+  for (; p < idEnd - 16; p += 16) odd = v128.or(odd, oddBytes(v128.load(p)));
+  if (v128.any_true(odd) || !isLaidOut(idEnd, 1, beforeCategory)) return 0;
+  p = idEnd + beforeCategory;
+  const category = findCategory(p);
+  if (category < 0) return 0;
+  p += categoryBytes as usize;
+  if (p >= end || !isLaidOut(p, 2, beforeValor)) return 0;
+  p = valorEnd(p + beforeValor, end);
+  if (p === 0 || p >= end || !isLaidOut(p, 3, beforeTime)) return 0;
+  p = timeEnd(p + beforeTime, end);
+  if (p === 0 || p + behindTime !== end || !isLaidOut(p, 4, behindTime)) return 0;
+  store<i32>(CATEGORY_ID + (row << 2), category);
+  store<f64>(CENTAVOS + (row << 3), centavosRead as f64);
+  store<f64>(EVENT_MS + (row << 3), eventMsRead);
+  return 1;
+}
+
+/** Whether what stands at `p` is the layout's part of this number, which has so many bytes. */
+// @ts-ignore: decorator
+@inline
+function isLaidOut(p: usize, part: usize, bytes: usize): bool {
+  const at = LAYOUT + part * (2 * LAYOUT_BYTES);
+  let differs = v128.and(v128.xor(v128.load(p), v128.load(at)), v128.load(at + 32));
+  if (bytes > 16) {
+    const rest = v128.xor(v128.load(p + 16), v128.load(at + 16));
+    differs = v128.or(differs, v128.and(rest, v128.load(at + 48)));
+  }
+  return !v128.any_true(differs);
+}
+
+function learnLayout(
+  start: usize,
+  idAt: usize,
+  categoryAt: usize,
+  valorAt: usize,
+  valorTo: usize,
+  timeAt: usize,
+  timeTo: usize,
+  end: usize,
+): void {
+  const idEnd = idAt + idBytes;
+  const categoryEnd = categoryAt + (categoryBytes as usize);
+  // In another order, some of these come out huge.
+  beforeCategory = categoryAt - idEnd;
+  beforeValor = valorAt - categoryEnd;
+  beforeTime = timeAt - valorTo;
+  behindTime = end - timeTo;
+  const isShort =
+    idAt - start <= LAYOUT_BYTES &&
+    beforeCategory <= LAYOUT_BYTES &&
+    beforeValor <= LAYOUT_BYTES &&
+    beforeTime <= LAYOUT_BYTES &&
+    behindTime <= LAYOUT_BYTES;
+  beforeId = isShort ? idAt - start : 0;
+  if (beforeId === 0) return;
+  learnPart(0, start, beforeId);
+  learnPart(1, idEnd, beforeCategory);
+  learnPart(2, categoryEnd, beforeValor);
+  learnPart(3, valorTo, beforeTime);
+  learnPart(4, timeTo, behindTime);
+}
+
+function learnPart(part: usize, from: usize, bytes: usize): void {
+  const at = LAYOUT + part * (2 * LAYOUT_BYTES);
+  memory.copy(at, from, LAYOUT_BYTES);
+  memory.copy(at + LAYOUT_BYTES, MASKS + LAYOUT_BYTES - bytes, LAYOUT_BYTES);
+}
+
+/** The amount at `from` into `centavosRead`. @returns where it ends; 0 when it is not plain */
+// @ts-ignore: decorator
+@inline
+function valorEnd(from: usize, end: usize): usize {
+  let p = from;
+  // How many of eight bytes are digits, and what number they spell.
+  const digits = load<u64>(p) ^ ZEROS;
+  const bits = ctz(((digits + NO_DIGIT) | digits) & HIGH_BITS) & ~7;
+  // One to seven; no zero before others.
+  if (bits - 8 > 48 || (bits > 8 && (digits & 0xff) === 0)) return 0;
+  let pairs = digits << (64 - bits);
+  pairs = pairs * 10 + (pairs >> 8);
+  let centavos =
+    (((pairs & 0xff000000ff) * 0xf424000000064 +
+      ((pairs >> 16) & 0xff000000ff) * 0x271000000001) >>
+      32) &
+    0xffffffff;
+  centavos *= 100;
+  p += (bits >> 3) as usize;
+  if ((load<u8>(p) as u32) === DOT) {
+    const tens = digitAt(p + 1);
+    if (tens > 9) return 0;
+    centavos += 10 * tens;
+    p += 2;
+    const ones = digitAt(p);
+    if (ones <= 9) {
+      centavos += ones;
+      p++;
+      while (digitAt(p) === 0 && p < end) p++;
+    }
+  }
+  // An exponent or a further decimal is neither comma, brace nor space: see below.
+  centavosRead = centavos;
+  return p;
+}
+
+/** The time at `from`, behind its quote, into `eventMsRead`. @returns the end behind its other quote, or 0 */
+// @ts-ignore: decorator
+@inline
+function timeEnd(from: usize, end: usize): usize {
+  let p = from;
+  let eventMs: f64 = 0;
+  const w1 = load<u32>(p + 4);
+  const w2 = load<u32>(p + 8);
+  const w3 = load<u32>(p + 12);
+  const hash = (w2 ^ ((w3 ^ w1) * 0x85ebca6b)) * 0x9e3779b1;
+  const slot = (hash >> (32 - MINUTE_BITS)) as usize;
+  const differs = v128.xor(v128.load(p), v128.load(MINUTE_KEYS + (slot << 4)));
+  // An unused slot's key is zeros, which no timestamp spells.
+  if (v128.any_true(differs) || w1 === 0) return 0;
+  p += 16;
+  let ms: u32 = 0;
+  if ((load<u8>(p) as u32) === COLON) {
+    const tens = digitAt(p + 1);
+    const ones = digitAt(p + 2);
+    if (tens > 5 || ones > 9) return 0;
+    ms = 10_000 * tens + 1000 * ones;
+    p += 3;
+    if ((load<u8>(p) as u32) === DOT) {
+      let digit = digitAt(++p);
+      if (digit > 9) return 0;
+      let scale: u32 = 100;
+      while (digit <= 9 && p < end) {
+        ms += scale * digit;
+        scale = scale === 100 ? 10 : scale === 10 ? 1 : 0;
+        digit = digitAt(++p);
+      }
+    }
+  }
+  const byte = load<u8>(p) as u32;
+  if (byte === QUOTE) {
+    eventMs = load<f64>(MINUTE_ZONED_MS + (slot << 3)) + (ms as f64);
+    p++;
+  } else {
+    eventMs = load<f64>(MINUTE_UTC_MS + (slot << 3)) + (ms as f64);
+    if ((byte | CASE_BIT) === LOWER_Z) {
+      p++;
+    } else {
+      if (byte !== PLUS && byte !== MINUS) return 0;
+      const hours = twoDigits(p + 1);
+      const minutes = twoDigits(p + 4);
+      if (hours > 23 || minutes > 59 || (load<u8>(p + 3) as u32) !== COLON) return 0;
+      const east = (60_000 * (60 * hours + minutes)) as f64;
+      eventMs += byte === MINUS ? east : -east;
+      p += 6;
+    }
+    if ((load<u8>(p++) as u32) !== QUOTE) return 0;
+  }
+  if (!(eventMs >= 0 && eventMs < EVENT_TIME_MS_LIMIT)) return 0;
+  eventMsRead = eventMs;
+  return p;
 }
 
 /** The id of the category whose text starts at `p`; -1 when it is not in the table. */

@@ -52,6 +52,30 @@ function seesNoDifference(given: Case): ReturnType<typeof outcome> {
   return byReader;
 }
 
+/** Two of this event time, the second amid many that are plain. */
+const withTwo = (eventMs: number) =>
+  plain(60).toSpliced(2, 1, sale(2, eventMs)).toSpliced(40, 1, sale(40, eventMs));
+const PLAIN = saleJson('Casa', 100, T);
+const withId = (length: number): RecordSpec => ({
+  value: PLAIN.replace(/(?<="id_pedido": ?")[^"]*/, 'a'.repeat(length)),
+});
+/** What one layout adds to another, takes from it or spells otherwise, each next to the plain one. */
+const LAYOUTS: readonly ((text: string) => string)[] = [
+  (text) => text,
+  (text) => `${text} `,
+  (text) => text.replaceAll(/([:,]) /g, '$1'),
+  (text) => text.replace('}', ', "loja": 1}'),
+  (text) => text.replace('{', '{"valor": 3, '),
+  (text) => text.replace('"categoria"', '"Categoria"'),
+  (text) => text.replace('"}', '"]'),
+];
+const laidOut = (record: RecordSpec, layout: (text: string) => string): RecordSpec => ({
+  ...record,
+  value: layout(String(record.value)),
+});
+/** Each seen twice: the first time it is the scanner's. */
+const ofManyCategories = Array.from({ length: 4800 }, (_, i) => sale(i, T, `c${i % 1200}`));
+
 const batch = (spec: Partial<BatchSpec> = {}) =>
   recordBatch({ baseOffset: 4, records: plain(12), ...spec });
 const with5 = (record: RecordSpec, count = 12) => plain(count).toSpliced(5, 1, record);
@@ -73,6 +97,18 @@ describe('whoever reads a sale', () => {
       'a gap that compaction left',
       { batch: batch({ records: with5({ ...sale(5), offset: 20 }) }) },
     ],
+    [
+      'append time, whatever time its records have',
+      {
+        batch: batch({
+          appendTimeMs: T,
+          records: plain(60).map((_, i) => ({
+            ...sale(i, T + 600_000),
+            timestampMs: T + 600_000,
+          })),
+        }),
+      },
+    ],
     ['a batch with append time', { batch: batch({ appendTimeMs: T - 400_000 }) }],
     ['no timestamps', { batch: batch({ timestampMs: -1 }) }],
     [
@@ -92,6 +128,46 @@ describe('whoever reads a sale', () => {
       { batch: batch({ records: windows(12) }), limits: { ...LIMITS, tableSlots: 4 } },
     ],
     ['more records than columns', { batch: batch({ records: plain(2600) }) }],
+    // The scanner meets each of these first, and the reader knows its minute from then on.
+    ['one of an earlier window', { batch: batch({ records: withTwo(T - 60_000) }) }],
+    ['one of a later window', { batch: batch({ records: withTwo(T + 60_000) }) }],
+    ['one of a window that has closed', { batch: batch({ records: withTwo(T - 600_000) }) }],
+    [
+      'nothing but late ones',
+      { batch: batch({ records: plain(60).map((_, i) => sale(i, T - 600_000 + i)) }) },
+    ],
+    ['one that no clock can have made yet', { batch: batch({ records: withTwo(T + 600_000) }) }],
+    [
+      'one that closes a window, by the time of its record',
+      {
+        batch: batch({
+          records: withTwo(T + 200_000).map((record) => ({ ...record, timestampMs: T + 200_000 })),
+        }),
+      },
+    ],
+    [
+      'a window that closes amid them',
+      { batch: batch({ records: [...plain(6), sale(6, T + 130_000), ...plain(4)] }) },
+    ],
+    [
+      'more categories than have sums',
+      {
+        batch: batch({ records: ofManyCategories }),
+        limits: { ...LIMITS, tableSlots: 4096, categoryCount: 2000 },
+      },
+    ],
+    [
+      'ids of other lengths',
+      { batch: batch({ records: [15, 16, 17, 36, 36, 90, 36].map((length) => withId(length)) }) },
+    ],
+    [
+      'layouts by turns',
+      {
+        batch: batch({
+          records: plain(40).map((record, i) => laidOut(record, LAYOUTS[i % LAYOUTS.length])),
+        }),
+      },
+    ],
   ];
 
   it.each(sound)('counts the same: %s', (_, given) => {
