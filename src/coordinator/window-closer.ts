@@ -28,6 +28,8 @@ export class WindowCloser {
   #countIds: readonly (string | null)[] = [];
   /** Every document of a window below this one is closed, as far as this process knows. */
   #closedBelow = NO_WATERMARK_MS;
+  /** But for some that were written after the progress that the watermark was made from. */
+  #isSomeLeft = false;
   #closedCount = 0;
   /** `becomesClosable` has told of every window below this one. */
   #toldBelow = NO_WATERMARK_MS;
@@ -69,7 +71,7 @@ export class WindowCloser {
    *   sale of an idle partition can make a document whose window was closed before
    */
   async run(partitionCount: number, leastTouchedMs: number): Promise<void> {
-    const { times, countIds } = await this.#progress.readTimes(partitionCount);
+    const { times, countIds, writtenAtMs } = await this.#progress.readTimes(partitionCount);
     const isAnother = countIds.some((id, partition) => (this.#countIds[partition] ?? id) !== id);
     this.#countIds = countIds;
     if (isAnother) this.#beginAgain();
@@ -80,9 +82,11 @@ export class WindowCloser {
     if (watermarkMs > this.#watermarkMs) this.#watermarkMs = watermarkMs;
     if (this.#watermarkMs === NO_WATERMARK_MS) return;
     const openFrom = firstOpenWindow(this.#watermarkMs, this.#windowMs);
-    if (openFrom <= this.#closedBelow && leastTouchedMs > this.#watermarkMs) return;
+    const isSomeOpen = leastTouchedMs <= this.#watermarkMs || this.#isSomeLeft;
+    if (openFrom <= this.#closedBelow && !isSomeOpen) return;
     failPoint('before-close');
-    this.#closedCount += await this.#totals.close(this.#watermarkMs);
+    this.#closedCount += await this.#totals.close(this.#watermarkMs, writtenAtMs);
+    this.#isSomeLeft = await this.#totals.isLeftOpen(this.#watermarkMs, writtenAtMs);
     this.#closedBelow = openFrom;
     failPoint('after-close');
   }
@@ -92,6 +96,7 @@ export class WindowCloser {
     this.#watermarkMs = NO_WATERMARK_MS;
     this.#closedBelow = NO_WATERMARK_MS;
     this.#toldBelow = NO_WATERMARK_MS;
+    this.#isSomeLeft = false;
   }
 
   get watermarkMs(): number | null {

@@ -28,7 +28,7 @@ export interface ProgressCounts {
 
 type TimesDocument = Pick<
   ProgressDocument,
-  '_id' | 'contagem' | 'maior_evento' | 'marca_dagua' | 'no_fim'
+  '_id' | 'contagem' | 'maior_evento' | 'marca_dagua' | 'no_fim' | 'atualizado_em'
 >;
 
 /** By partition. */
@@ -37,6 +37,8 @@ export interface StoredTimes {
   readonly times: readonly (PartitionTime | null)[];
   /** Which documents they are of; '' where an older version made it. */
   readonly countIds: readonly (string | null)[];
+  /** When the newest of them was written, by the server's clock; 0 where there is none. */
+  readonly writtenAtMs: number;
 }
 
 export class ProgressReader {
@@ -57,6 +59,7 @@ export class ProgressReader {
         maior_evento: 1,
         marca_dagua: 1,
         no_fim: 1,
+        atualizado_em: 1,
       })
       .toArray();
     const byId = new Map(documents.map((document) => [document._id, document]));
@@ -66,6 +69,7 @@ export class ProgressReader {
         document ? { partition, ...timesOf(document) } : null,
       ),
       countIds: found.map((document) => (document ? (document.contagem ?? '') : null)),
+      writtenAtMs: documents.reduce((ms, one) => Math.max(ms, one.atualizado_em.getTime()), 0),
     };
   }
 

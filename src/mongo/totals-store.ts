@@ -203,19 +203,33 @@ export class TotalsStore {
   }
 
   /**
-   * Closes every open document whose window ends at or before the watermark.
+   * Closes open documents whose window ends at or before the watermark, as far as they were written
+   * when what it is made from was. A process that is stopped before this, and wakes when the
+   * database was reset, finds only later ones: those of a count that the watermark is not of.
    *
+   * @param writtenAtMs by the server's clock, when the newest progress was written
    * @returns how many were closed
    */
-  async close(watermarkMs: number): Promise<number> {
+  async close(watermarkMs: number, writtenAtMs: number): Promise<number> {
     failPoint('in-close');
     const result = await this.#collection.updateMany(
-      { fechada: false, janela_fim: { $lte: new Date(watermarkMs) } },
+      { ...openUpTo(watermarkMs), atualizado_em: { $lte: new Date(writtenAtMs) } },
       { $set: { fechada: true }, $currentDate: { atualizado_em: true } },
     );
     return result.modifiedCount;
   }
+
+  /** Whether one was written too late for that, and is to be closed by later progress. */
+  async isLeftOpen(watermarkMs: number, writtenAtMs: number): Promise<boolean> {
+    const later = { ...openUpTo(watermarkMs), atualizado_em: { $gt: new Date(writtenAtMs) } };
+    return (await this.#collection.findOne(later, { projection: { _id: 1 } })) !== null;
+  }
 }
+
+const openUpTo = (watermarkMs: number) => ({
+  fechada: false,
+  janela_fim: { $lte: new Date(watermarkMs) },
+});
 
 function duplicateKeyOnly(
   error: unknown,

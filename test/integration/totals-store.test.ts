@@ -1,12 +1,13 @@
 import { MongoClient } from 'mongodb';
-import { expect, inject, test } from 'vitest';
+import { expect, inject, type TestContext, test } from 'vitest';
 import { type TotalsDocument, TotalsStore } from '../../src/mongo/totals-store.ts';
 import { uniqueName } from '../parts/topic.ts';
 
 const WINDOW_START_MS = Date.UTC(2024, 10, 29);
 const WINDOW_END_MS = WINDOW_START_MS + 60_000;
 
-test('a closed total is corrected by a further sale, and by no register that says the same again', async (t) => {
+/** A collection with one document, as it is written. */
+function oneDocument(t: TestContext) {
   const client = new MongoClient(inject('mongoUrl'), { useBigInt64: true });
   t.onTestFinished(() => client.close());
   const db = client.db(uniqueName('db'));
@@ -26,9 +27,14 @@ test('a closed total is corrected by a further sale, and by no register that say
       },
     ]);
   const document = () => db.collection<TotalsDocument>('totals').findOne();
+  return { totals, write, document };
+}
 
+test('a closed total is corrected by a further sale, and by no register that says the same again', async (t) => {
+  const { totals, write, document } = oneDocument(t);
   await write(10, 2);
-  expect(await totals.close(WINDOW_END_MS)).toBe(1);
+  const writtenAtMs = (await document())!.atualizado_em.getTime();
+  expect(await totals.close(WINDOW_END_MS, writtenAtMs)).toBe(1);
   // Two owners for a while, the second further on: the same sales, up to a later offset.
   await write(20, 2);
   const same = await document();
@@ -42,4 +48,17 @@ test('a closed total is corrected by a further sale, and by no register that say
   // It stays to be seen.
   await write(40, 3);
   expect((await document())?.corrigida_em).toEqual(corrected?.corrigida_em);
+});
+
+test('what was written after the progress that a watermark is of stays open, and that is told', async (t) => {
+  const { totals, write, document } = oneDocument(t);
+  await write(10, 2);
+  // As one of a count that was begun anew while the closing process slept.
+  const before = (await document())!.atualizado_em.getTime() - 1;
+  expect(await totals.close(WINDOW_END_MS, before)).toBe(0);
+  expect(await document()).toMatchObject({ fechada: false });
+  expect(await totals.isLeftOpen(WINDOW_END_MS, before)).toBe(true);
+  expect(await totals.isLeftOpen(WINDOW_END_MS - 1, before)).toBe(false);
+  expect(await totals.close(WINDOW_END_MS, before + 1)).toBe(1);
+  expect(await totals.isLeftOpen(WINDOW_END_MS, before)).toBe(false);
 });

@@ -10,23 +10,33 @@ let times: (PartitionTime | null)[];
 let countId: string;
 let closed: number[];
 let closeFails: boolean;
+/** One was written later than the progress. */
+let isLeftOpen: boolean;
+/** When each close's progress was written. */
+let writtenAt: number[];
+let writtenAtMs: number;
 
 beforeEach(() => {
   times = [];
   countId = 'first';
   closed = [];
   closeFails = false;
+  isLeftOpen = false;
+  writtenAt = [];
+  writtenAtMs = 1;
 });
 
 function closer(): WindowCloser {
   const countIds = () => times.map((time) => time && countId);
-  const progress = { readTimes: async () => ({ times, countIds: countIds() }) };
+  const progress = { readTimes: async () => ({ times, countIds: countIds(), writtenAtMs }) };
   const totals = {
-    close: async (watermarkMs: number) => {
+    close: async (watermarkMs: number, atMs: number) => {
       if (closeFails) throw new Error('no server');
       closed.push(watermarkMs);
+      writtenAt.push(atMs);
       return 2;
     },
+    isLeftOpen: async () => isLeftOpen,
   };
   return new WindowCloser(progress as never, totals as never, MINUTE);
 }
@@ -101,6 +111,19 @@ describe('WindowCloser', () => {
     expect(closed).toHaveLength(1);
     await windows.run(1, 5 * MINUTE + 7);
     expect(closed).toHaveLength(2);
+  });
+
+  it('closes again by later progress what was written too late for this one', async () => {
+    const windows = closer();
+    times = [at(5 * MINUTE)];
+    isLeftOpen = true;
+    await windows.run(1, NOTHING);
+    writtenAtMs = 2;
+    isLeftOpen = false;
+    await windows.run(1, NOTHING);
+    await windows.run(1, NOTHING);
+    expect(closed).toEqual([5 * MINUTE, 5 * MINUTE]);
+    expect(writtenAt).toEqual([1, 2]);
   });
 
   it('tries again what failed', async () => {
