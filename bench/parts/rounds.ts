@@ -5,7 +5,7 @@
 import { MongoClient } from 'mongodb';
 import { startEmbeddedDatabase } from '../../src/mongo/embedded-database.ts';
 import { startKafkaBroker } from '../../test/parts/kafka-broker.ts';
-import { kafkaClient } from '../../test/parts/topic.ts';
+import { createTopic, kafkaClient } from '../../test/parts/topic.ts';
 import { type Measured, runMeasured, runProgram } from './measured.ts';
 import type { Peer } from './peers.ts';
 import { ProcessUsage } from './process-usage.ts';
@@ -59,12 +59,27 @@ export async function withServers<T>(
     const database = await startEmbeddedDatabase({ onStep });
     try {
       const { brokers, pid: brokerPid } = broker;
+      await firstGroup(brokers);
       return await work({ brokers, brokerPid, mongoUrl: database.url });
     } finally {
       await database.stop();
     }
   } finally {
     await broker.stop();
+  }
+}
+
+/** A cluster's first group waits 3 s for the topic of offsets to be made: that is nobody's speed. */
+async function firstGroup(brokers: string): Promise<void> {
+  const topic = 'first-group';
+  await createTopic(brokers, topic, { partitions: 1 });
+  const admin = kafkaClient(brokers).admin();
+  await admin.connect();
+  try {
+    const partitions = [{ partition: 0, offset: '0' }];
+    await admin.setOffsets({ groupId: topic, topic, partitions });
+  } finally {
+    await admin.disconnect();
   }
 }
 
