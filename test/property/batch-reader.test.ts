@@ -4,6 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { BatchHead } from '../../src/kafka/record-batch.ts';
+import { encodeSale } from '../../src/sale/flatbuffers/encode.ts';
 import { KnownCategories } from '../../src/sale/known-categories.ts';
 import { SaleScanner } from '../../src/sale/scanner.ts';
 import { BatchReader } from '../../src/sale/simd/batch-reader.ts';
@@ -113,6 +114,24 @@ describe('the reader of plain sales', () => {
     const sequence = { sales, timeZone: 'UTC', limit: 9, gaps: [Buffer.alloc(0)] };
     readAll(sequence, new Categories(9), (index) => asked.push(index));
     expect(asked.filter((index) => index > 1)).toEqual([4]);
+  });
+
+  it('reads FlatBuffers of categories that it knows', () => {
+    const reader = BatchReader.make()!;
+    const known = new KnownCategories(reader.categories);
+    const names = ['TVs', 'Casa', 'Eletrônicos', 'x'.repeat(31)];
+    for (const [id, name] of names.entries()) known.learn(name, id);
+    const records = Array.from({ length: 500 }, (_, i): RecordSpec => {
+      const categoria = names[i % names.length];
+      const sale = { idPedido: `${i}`, categoria, valorCentavos: i, timestampMs: 1e12 + i };
+      return { value: encodeSale(sale) };
+    });
+    const bytes = recordBatch({ baseOffset: 0, records });
+    expect(reader.read(bytes, 61, bytes.length, records.length, -1)).toBe(500);
+    const rows = Array.from({ length: 500 }, (_, i) => i);
+    expect([...reader.categoryId.subarray(0, 500)]).toEqual(rows.map((i) => i % names.length));
+    expect([...reader.centavos.subarray(0, 500)]).toEqual(rows);
+    expect([...reader.eventMs.subarray(0, 500)]).toEqual(rows.map((i) => 1e12 + i));
   });
 
   it('leaves a record that fits no piece to others, and goes on behind it', () => {

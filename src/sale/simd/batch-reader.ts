@@ -40,6 +40,7 @@ type Constant =
   | 'SUM_MAIOR'
   | 'SUMMED'
   | 'MASKS'
+  | 'QUOTES'
   | 'TEXT';
 
 type Exports = Readonly<Record<Constant, { readonly value: number }>> & {
@@ -147,6 +148,7 @@ export class BatchReader {
       zonedMs: new Float64Array(buffer, at('MINUTE_ZONED_MS'), minutes),
     };
     new Uint8Array(buffer, at('MASKS'), 32).fill(0xff);
+    new Uint8Array(buffer, at('QUOTES'), 32)[31] = 0x22;
     this.categories = categoryTable(buffer, at);
   }
 

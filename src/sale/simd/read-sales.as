@@ -1,7 +1,7 @@
 /**
  * AssemblyScript, compiled to WebAssembly by `npm run generate`: the plain sales of a record batch,
- * sixteen bytes at a time, into columns. It accepts what SaleScanner accepts, with the same
- * results, or less. At whatever it does not know for certain (escapes, nested values, a category
+ * sixteen bytes at a time, into columns. It accepts what SaleScanner and FlatReader accept, with the
+ * same results, or less. At whatever it does not know for certain (escapes, nested values, a category
  * or a minute that is not in its tables) it stops, and the accumulator reads that record with the
  * scanner. So every `return 0` here is only slow, never wrong.
  *
@@ -57,7 +57,9 @@ export const MASKS: usize = SUMMED + 4 * SUMS_MAX;
 /** What the last sale had before, between and behind its four values: the text, padded, and its mask. */
 const LAYOUT_BYTES: usize = 32;
 const LAYOUT: usize = MASKS + 64;
-export const TEXT: usize = LAYOUT + 5 * 2 * LAYOUT_BYTES;
+/** 31 zeros, a quote, 32 zeros. */
+export const QUOTES: usize = LAYOUT + 5 * 2 * LAYOUT_BYTES;
+export const TEXT: usize = QUOTES + 64;
 
 const TAB: u32 = 9;
 const LINE_FEED: u32 = 10;
@@ -93,6 +95,12 @@ const ZEROS: u64 = 0x3030303030303030;
 const NO_DIGIT: u64 = 0x7676767676767676;
 const HIGH_BITS: u64 = 0x8080808080808080;
 const EVENT_TIME_MS_LIMIT: f64 = 4294967296000;
+const VALOR_CENTAVOS_MAX: u64 = 100_000_000_000;
+/** Of a sale as a FlatBuffer: VDVS. */
+const SALE_IDENTIFIER: u32 = 0x53564456;
+const FLAT_HEAD_BYTES: usize = 8;
+/** A vtable of the four fields and no more. */
+const USUAL_VTABLE_BYTES: usize = 12;
 /** Far beyond any true one, and exact as a double. */
 const DELTA_MS_MAX: i64 = 0xffffffffffff;
 
@@ -180,7 +188,8 @@ export function read(
     const valueLength = varint(field, p);
     if (valueLength <= 0 || valueLength > length) break;
     const valueEnd = p + (valueLength as usize);
-    if (valueEnd >= end || !(saleAsLast(p, valueEnd, row) || sale(p, valueEnd, row))) break;
+    if (valueEnd >= end) break;
+    if (!(saleAsLast(p, valueEnd, row) || sale(p, valueEnd, row) || flatSale(p, valueEnd, row))) break;
     store<i32>(RECORD_AT + (row << 2), at as i32);
     store<i32>(OFFSET_DELTA + (row << 2), offsetDelta as i32);
     const deltaMs = timestampDelta as f64;
@@ -387,6 +396,58 @@ function isLaidOut(p: usize, part: usize, bytes: usize): bool {
   return !v128.any_true(differs);
 }
 
+/**
+ * The FlatBuffer in [start, end) into a row, where its table is the usual one: as FlatReader reads it
+ * in place. Nothing is followed before it is known to lie in the value.
+ */
+function flatSale(start: usize, end: usize, row: i32): i32 {
+  if (start + FLAT_HEAD_BYTES + USUAL_VTABLE_BYTES > end) return 0;
+  // No JSON text has these bytes there: format.ts says why.
+  if (load<u32>(start + 4) !== SALE_IDENTIFIER) return 0;
+  const table = placeOf(start, end);
+  if (table === 0) return 0;
+  const vtable = table - (load<i32>(table) as usize);
+  if (vtable < start || vtable > end - USUAL_VTABLE_BYTES) return 0;
+  const texts = load<u64>(vtable);
+  const numbers = load<u32>(vtable + 8);
+  const id = ((texts >> 32) as u32) & 0xffff;
+  const categoria = (texts >> 48) as u32;
+  const valor = numbers & 0xffff;
+  const timestamp = numbers >> 16;
+  if ((texts & 0xffff) !== (USUAL_VTABLE_BYTES as u64)) return 0;
+  if ((id | categoria | valor | timestamp) > 0x7fff) return 0;
+  if (id < 4 || categoria < 4 || valor < 4 || timestamp < 4) return 0;
+  if (table + (max(max(id, categoria) + 4, max(valor, timestamp) + 8) as usize) > end) return 0;
+  const idAt = placeOf(table + (id as usize), end);
+  if (idAt === 0 || !isWhole(idAt, end)) return 0;
+  const name = placeOf(table + (categoria as usize), end);
+  if (name === 0 || !isWhole(name, end)) return 0;
+  const category = findCounted(name + 4, load<i32>(name));
+  const centavos = load<u64>(table + (valor as usize));
+  const ms = load<u64>(table + (timestamp as usize));
+  // Less than nothing is more than all that may be.
+  if (category < 0 || centavos > VALOR_CENTAVOS_MAX || ms >= (EVENT_TIME_MS_LIMIT as u64)) return 0;
+  store<i32>(CATEGORY_ID + (row << 2), category);
+  store<f64>(CENTAVOS + (row << 3), centavos as f64);
+  store<f64>(EVENT_MS + (row << 3), ms as f64);
+  return 1;
+}
+
+/** Where the offset at `at` leads to: four bytes that lie before `end`; 0 when it does not. */
+// @ts-ignore: decorator
+@inline
+function placeOf(at: usize, end: usize): usize {
+  const offset = load<u32>(at) as usize;
+  return offset > 0 && offset <= end - at && at + offset + 4 <= end ? at + offset : 0;
+}
+
+/** Whether the text whose length stands at `at` lies before `end`. */
+// @ts-ignore: decorator
+@inline
+function isWhole(at: usize, end: usize): bool {
+  return (load<u32>(at) as usize) <= end - at - 4;
+}
+
 function learnLayout(
   start: usize,
   idAt: usize,
@@ -534,6 +595,30 @@ function findCategory(p: usize): i32 {
   const mask = MASKS + 31 - (length as usize);
   const textA = v128.and(a, v128.load(mask));
   const textB = v128.and(b, v128.load(mask + 16));
+  return categoryOf(textA, textB, length, hash);
+}
+
+/** The same for a text whose length is known, and which no quote follows. */
+// @ts-ignore: decorator
+@inline
+function findCounted(p: usize, length: i32): i32 {
+  if (length < 3 || length > 31) return -1;
+  const mask = MASKS + 32 - (length as usize);
+  const quote = QUOTES + 31 - (length as usize);
+  const textA = v128.or(v128.and(v128.load(p), v128.load(mask)), v128.load(quote));
+  const textB = v128.or(v128.and(v128.load(p + 16), v128.load(mask + 16)), v128.load(quote + 16));
+  const last = (load<u32>(p + (length as usize) - 4) >> 8) | (QUOTE << 24);
+  const hash =
+    ((i32x4.extract_lane(textA, 0) as u32) * 0x9e3779b1) ^
+    (last * 0x85ebca6b) ^
+    ((length as u32) * 0x2c1b3c6d);
+  return categoryOf(textA, textB, length, hash);
+}
+
+/** @param hash of the text with its quote: the first word, the last, and how many bytes are before it */
+// @ts-ignore: decorator
+@inline
+function categoryOf(textA: v128, textB: v128, length: i32, hash: u32): i32 {
   let slot = hash >> (32 - CATEGORY_BITS);
   for (let probe = 0; probe < CATEGORY_PROBES_MAX; probe++) {
     const entry = CATEGORIES + (slot as usize) * CATEGORY_STRIDE;

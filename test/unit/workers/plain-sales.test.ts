@@ -3,6 +3,7 @@
  * them has read a record must not be seen. Both read the same batches here, sound and spoilt.
  */
 import { describe, expect, it } from 'vitest';
+import { encodeSale } from '../../../src/sale/flatbuffers/encode.ts';
 import { BatchReader } from '../../../src/sale/simd/batch-reader.ts';
 import { accumulatorRig, addBytes } from '../../parts/accumulator-rig.ts';
 import { type FROM_THE_START, LIMITS, saleJson } from '../../parts/lease-regions.ts';
@@ -12,6 +13,7 @@ import {
   recordBatch,
   DEFAULT_TIMESTAMP_MS as T,
 } from '../../parts/record-batch-builder.ts';
+import { REJECTED, VALID } from '../sale/flatbuffers/values.ts';
 
 const sale = (i: number, eventMs = T + i, categoria = i % 2 ? 'Casa' : 'Livros'): RecordSpec => ({
   value: saleJson(categoria, 100 + i, eventMs),
@@ -75,6 +77,47 @@ const laidOut = (record: RecordSpec, layout: (text: string) => string): RecordSp
 });
 /** Each seen twice: the first time it is the scanner's. */
 const ofManyCategories = Array.from({ length: 4800 }, (_, i) => sale(i, T, `c${i % 1200}`));
+
+const flats = (count: number, categoria = (i: number): string => (i % 2 ? 'Casa' : 'Livros')) =>
+  Array.from(
+    { length: count },
+    (_, i): RecordSpec => ({
+      value: encodeSale({
+        idPedido: `pedido ${i}`,
+        categoria: categoria(i),
+        valorCentavos: 100 + i,
+        timestampMs: T + i,
+      }),
+    }),
+  );
+
+/** The first byte behind the value of a record with these is that of "Cas`", a category's last. */
+const headers = Array.from({ length: 48 }, (): [string, string] => ['h', '']);
+
+/** A table at byte 24, with an empty id in it and its category there or behind it. */
+function craft({
+  fields = [4, 8, 20, 28],
+  name = 'Casa',
+  nameAt = 36,
+  bytes = 24 + 44,
+} = {}): Buffer {
+  const value = Buffer.alloc(Math.max(bytes, 24 + 44));
+  value.writeInt32LE(24, 0);
+  value.write('VDVS', 4);
+  for (const [i, half] of [12, 36, ...fields].entries()) value.writeUInt16LE(half, 8 + 2 * i);
+  value.writeInt32LE(16, 24);
+  value.writeInt32LE(12 - 4, 24 + 4);
+  value.writeInt32LE(nameAt - 8, 24 + 8);
+  value.writeBigInt64LE(BigInt(T), 24 + 28);
+  value.writeInt32LE(name.length, 24 + nameAt);
+  value.write(name, 24 + nameAt + 4);
+  return value.subarray(0, bytes);
+}
+
+const VALUES = [
+  ...VALID.map(([name, value]): [string, Buffer] => [name, value]),
+  ...REJECTED.map(([name, , value]): [string, Buffer] => [name, value]),
+];
 
 const batch = (spec: Partial<BatchSpec> = {}) =>
   recordBatch({ baseOffset: 4, records: plain(12), ...spec });
@@ -174,6 +217,41 @@ describe('whoever reads a sale', () => {
     expect(seesNoDifference(given).ending).toBe('added');
   });
 
+  const flat: [string, RecordSpec[]][] = [
+    ['FlatBuffers', flats(60)],
+    ['FlatBuffers and JSON', flats(60).map((record, i) => (i % 2 ? record : sale(i)))],
+    ['FlatBuffers of many categories', flats(60, (i) => `categoria ${i % 20}`)],
+    ['FlatBuffers of categories long and short', flats(60, (i) => 'x'.repeat(i % 36))],
+    ...VALUES.map(([name, value]): [string, RecordSpec[]] => [
+      `a FlatBuffer amid others: ${name}`,
+      flats(60).toSpliced(30, 2, { value }, { value }),
+    ]),
+  ];
+  // Places in the table: of id, category, valor and time.
+  const crafted: [string, RecordSpec][] = [
+    ['sound', { value: craft() }],
+    ['without an id', { value: craft({ fields: [0, 8, 20, 28] }) }],
+    ['without a category', { value: craft({ fields: [4, 0, 20, 28] }) }],
+    ['without a valor', { value: craft({ fields: [4, 8, 0, 28] }) }],
+    ['without a time', { value: craft({ fields: [4, 8, 20, 0] }) }],
+    ['with a field in its head', { value: craft({ fields: [4, 8, 3, 28] }) }],
+    ['with a place below zero', { value: craft({ fields: [4, 8, 0x8010, 28], bytes: 40_000 }) }],
+    // The byte behind it is 0, as its last one.
+    ['whose time is cut off', { value: craft({ nameAt: 16, bytes: 24 + 35 }) }],
+    [
+      'whose category goes on behind it',
+      { value: craft({ name: 'Cas`', bytes: 24 + 43 }), headers },
+    ],
+  ];
+  it.each(crafted)('counts the same: a FlatBuffer %s', (_, record) => {
+    const records = flats(60, (i) => ['Casa', 'Cas`'][i % 2]).toSpliced(30, 2, record, record);
+    expect(seesNoDifference({ batch: batch({ records }) }).ending).toBe('added');
+  });
+
+  it.each(flat)('counts the same: %s', (_, records) => {
+    expect(seesNoDifference({ batch: batch({ records }) }).ending).toBe('added');
+  });
+
   const spoilt: [string, Buffer][] = [
     [
       'an offset that comes twice',
@@ -201,16 +279,21 @@ describe('whoever reads a sale', () => {
     expect(ending).toMatchObject({ code: 'E_CORRUPT_BATCH' });
   });
 
-  it('sees no difference whatever byte of a batch is changed', { timeout: 120_000 }, () => {
-    const whole = batch({ records: plain(5) });
-    for (let at = 61; at < whole.length; at++) {
-      for (const flip of [1, 2, 16, 64, 128]) {
-        const bytes = Buffer.from(whole);
-        bytes[at] ^= flip;
-        seesNoDifference({ batch: bytes });
+  const wholes = { JSON: plain(5), FlatBuffers: flats(8) };
+  it.each(Object.entries(wholes))(
+    'sees no difference whatever byte of a batch is changed: %s',
+    { timeout: 120_000 },
+    (_, records) => {
+      const whole = batch({ records });
+      for (let at = 61; at < whole.length; at++) {
+        for (const flip of [1, 2, 16, 64, 128]) {
+          const bytes = Buffer.from(whole);
+          bytes[at] ^= flip;
+          seesNoDifference({ batch: bytes });
+        }
       }
-    }
-  });
+    },
+  );
 });
 
 /** Each in a window of its own, two minutes of delay apart from none. */
