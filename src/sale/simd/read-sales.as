@@ -480,10 +480,15 @@ function learnLayout(
   learnPart(4, timeTo, behindTime);
 }
 
+// @ts-ignore: decorator
+@inline
 function learnPart(part: usize, from: usize, bytes: usize): void {
   const at = LAYOUT + part * (2 * LAYOUT_BYTES);
-  memory.copy(at, from, LAYOUT_BYTES);
-  memory.copy(at + LAYOUT_BYTES, MASKS + LAYOUT_BYTES - bytes, LAYOUT_BYTES);
+  const mask = MASKS + LAYOUT_BYTES - bytes;
+  v128.store(at, v128.load(from));
+  v128.store(at + 16, v128.load(from + 16));
+  v128.store(at + 32, v128.load(mask));
+  v128.store(at + 48, v128.load(mask + 16));
 }
 
 /** The amount at `from` into `centavosRead`. @returns where it ends; 0 when it is not plain */
