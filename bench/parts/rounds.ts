@@ -5,7 +5,7 @@
 import { MongoClient } from 'mongodb';
 import { startEmbeddedDatabase } from '../../src/mongo/embedded-database.ts';
 import { startKafkaBroker } from '../../test/parts/kafka-broker.ts';
-import { createTopic, kafkaClient } from '../../test/parts/topic.ts';
+import { createTopic, withAdmin } from '../../test/parts/topic.ts';
 import { type Measured, runMeasured, runProgram } from './measured.ts';
 import type { Peer } from './peers.ts';
 import { ProcessUsage } from './process-usage.ts';
@@ -73,14 +73,8 @@ export async function withServers<T>(
 async function firstGroup(brokers: string): Promise<void> {
   const topic = 'first-group';
   await createTopic(brokers, topic, { partitions: 1 });
-  const admin = kafkaClient(brokers).admin();
-  await admin.connect();
-  try {
-    const partitions = [{ partition: 0, offset: '0' }];
-    await admin.setOffsets({ groupId: topic, topic, partitions });
-  } finally {
-    await admin.disconnect();
-  }
+  const partitions = [{ partition: 0, offset: '0' }];
+  await withAdmin(brokers, (admin) => admin.setOffsets({ groupId: topic, topic, partitions }));
 }
 
 export async function runRounds(
@@ -208,14 +202,10 @@ export async function programRound(
 
 /** The ones that Kafka Streams made for itself: each is as large as the sales. */
 async function removeTopics(brokers: string, application: string): Promise<void> {
-  const admin = kafkaClient(brokers).admin();
-  await admin.connect();
-  try {
+  await withAdmin(brokers, async (admin) => {
     const topics = (await admin.listTopics()).filter((name) => name.startsWith(`${application}-`));
     if (topics.length > 0) await admin.deleteTopics({ topics });
-  } finally {
-    await admin.disconnect();
-  }
+  });
 }
 
 function lastWord({ lines }: Measured): unknown {

@@ -5,14 +5,13 @@
 import rdkafka from 'node-rdkafka';
 import type { KafkaAccess } from '../kafka/access.ts';
 import { clientConfig } from '../kafka/client-config.ts';
-import { endClient, supplyToken } from '../kafka/client-end.ts';
+import { supplyToken } from '../kafka/client-end.ts';
 import { existingTopic } from '../kafka/metadata.ts';
 import { EXIT, messageOf, VendavalError } from '../lib/errors.ts';
 import { encodeSale } from '../sale/flatbuffers/encode.ts';
 import type { Outgoing } from './sale-generator.ts';
 
 const CONNECT_LIMIT_MS = 10_000;
-const DISCONNECT_LIMIT_MS = 5000;
 /** As long as other clients try by default, and more than a broker's restart takes. */
 const DELIVERY_LIMIT_MS = 120_000;
 
@@ -121,10 +120,6 @@ function checkPartition(topic: string, count: number, partition = 0): void {
     exitCode: EXIT.usage,
     hint: `--partition takes 0 to ${count - 1}; "vendaval topic describe" shows them.`,
   });
-}
-
-export function disconnect(producer: rdkafka.Producer): Promise<void> {
-  return endClient(producer, DISCONNECT_LIMIT_MS);
 }
 
 /** False when the client's queue is full. */

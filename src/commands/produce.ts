@@ -6,11 +6,11 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type rdkafka from 'node-rdkafka';
+import { endClient } from '../kafka/client-end.ts';
 import { sleep, systemClock } from '../lib/clock.ts';
 import { EXIT, VendavalError } from '../lib/errors.ts';
 import {
   connect,
-  disconnect,
   openProducer,
   type ProduceFormat,
   type ProduceTarget,
@@ -234,7 +234,7 @@ export async function runProduce(options: ProduceOptions, io: ProduceIo): Promis
     }
   } finally {
     clearInterval(summary);
-    await disconnect(producer);
+    await endClient(producer);
   }
   return deliveries.totals();
 }

@@ -9,6 +9,7 @@ import type { KafkaAccess } from './access.ts';
 import { readToken } from './security/token-file.ts';
 
 const TOKEN_LOOK_MS = 5000;
+const END_LIMIT_MS = 5000;
 
 type Client = Kafka.KafkaConsumer | Kafka.Producer;
 
@@ -37,7 +38,7 @@ export function supplyToken(client: Client, { security }: KafkaAccess): void {
 }
 
 /** Resolves when it is over, or after the time. What it has not sent by now is not sent. */
-export function endClient(client: Client, timeoutMs: number): Promise<void> {
+export function endClient(client: Client, timeoutMs = END_LIMIT_MS): Promise<void> {
   clearInterval(tokenTimers.get(client));
   if (!client.isConnected()) return Promise.resolve();
   return new Promise((resolve) => {

@@ -22,7 +22,6 @@ const DELIVERY_TIMEOUT_MS = 30_000;
 const POLL_MS = 20;
 /** Headers under way before more letters wait: each is several small pieces of memory. */
 const HEADERS_UNDER_WAY_MAX = 200_000;
-const CLOSE_TIMEOUT_MS = 5000;
 /** A delivery report's error has a text, and -1 for a code. */
 const TOO_LARGE = /message size too large/i;
 
@@ -214,7 +213,7 @@ export class DeadLetterProducer {
   /** What is under way was given up: it is sent again by the next start. */
   async close(): Promise<void> {
     await this.#connecting?.catch(() => {});
-    await endClient(this.#producer, CLOSE_TIMEOUT_MS);
+    await endClient(this.#producer);
   }
 }
 

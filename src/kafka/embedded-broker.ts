@@ -9,7 +9,6 @@ import { messageOf, VendavalError } from '../lib/errors.ts';
 import { endClient } from './client-end.ts';
 
 const START_LIMIT_MS = 10_000;
-const STOP_LIMIT_MS = 5000;
 
 /** Left out of node-rdkafka's types, as librdkafka hides it from its manual. */
 interface MockConfig {
@@ -55,7 +54,7 @@ export async function startEmbeddedBroker(
   const mock: MockConfig = { 'test.mock.num.brokers': 1 };
   // Only its errors: a mock cluster announces itself on standard error otherwise.
   const producer = new rdkafka.Producer({ ...mock, log_level: 3 });
-  const stop = () => endClient(producer, STOP_LIMIT_MS);
+  const stop = () => endClient(producer);
   try {
     const { brokers } = await connect(producer);
     // Asking for a topic as a producer makes it.

@@ -18,7 +18,6 @@ const CALL_TIMEOUT_MS = 30_000;
 const TRANSACTION_TIMEOUT_MS = 15_000;
 const COMMIT_ATTEMPTS_MAX = 3;
 const POLL_MS = 20;
-const CLOSE_TIMEOUT_MS = 5000;
 /** librdkafka's codes of a producer that another one of its name has put out of work. */
 const FENCED = new Set<number>([-144, -142, 47, 90]);
 
@@ -127,7 +126,7 @@ export class TransactionalProducer {
   }
 
   close(): Promise<void> {
-    return endClient(this.#producer, CLOSE_TIMEOUT_MS);
+    return endClient(this.#producer);
   }
 }
 

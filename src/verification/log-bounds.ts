@@ -1,8 +1,9 @@
 /** Where partitions begin and end now, and which offset belongs to a time: asked of the brokers. */
 import type Kafka from 'node-rdkafka';
 import type { KafkaAccess } from '../kafka/access.ts';
+import { endClient } from '../kafka/client-end.ts';
 import { VendavalError } from '../lib/errors.ts';
-import { closeConsumer, openConsumer } from './log-reader.ts';
+import { openConsumer } from './log-reader.ts';
 
 const TIMEOUT_MS = 10_000;
 
@@ -72,7 +73,7 @@ export class LogInquiry {
   }
 
   close(): Promise<void> {
-    return closeConsumer(this.#consumer);
+    return endClient(this.#consumer);
   }
 }
 

@@ -12,7 +12,6 @@ import type { LogRecord } from './dead-letter.ts';
 const BATCH = 1000;
 const POLL_MS = 200;
 const CONNECT_TIMEOUT_MS = 10_000;
-const CLOSE_TIMEOUT_MS = 5000;
 /** So long without a record and without the end of the log, and something is wrong. */
 const SILENCE_MS_MAX = 60_000;
 
@@ -98,12 +97,8 @@ export async function readSection(
       else if (performance.now() - heardAtMs > SILENCE_MS_MAX) throw silence(section, lastError);
     }
   } finally {
-    await closeConsumer(consumer);
+    await endClient(consumer);
   }
-}
-
-export function closeConsumer(consumer: Kafka.KafkaConsumer): Promise<void> {
-  return endClient(consumer, CLOSE_TIMEOUT_MS);
 }
 
 /** librdkafka's codes of what will not pass. */

@@ -9,7 +9,7 @@ import kafkajs from 'kafkajs';
 import { CertificateAuthority } from './certificates.ts';
 import type { Ending } from './engine-process.ts';
 import { type KafkaBroker, type KafkaBrokerOptions, startKafkaBroker } from './kafka-broker.ts';
-import { kafkaClient } from './topic.ts';
+import { withAdmin } from './topic.ts';
 
 /** With what file formats, shells and URLs give a meaning to. */
 export const SECURE_USER = 'loja';
@@ -89,10 +89,8 @@ export async function grant(
   principal: string,
   grants: readonly Grant[],
 ): Promise<void> {
-  const admin = kafkaClient(broker.brokers).admin();
-  await admin.connect();
-  try {
-    await admin.createAcls({
+  await withAdmin(broker.brokers, (admin) =>
+    admin.createAcls({
       acl: grants.map(({ resource, name, operation }) => ({
         resourceType: RESOURCES[resource],
         resourceName: name,
@@ -102,31 +100,25 @@ export async function grant(
         operation: kafkajs.AclOperationTypes[operation],
         permissionType: kafkajs.AclPermissionTypes.ALLOW,
       })),
-    });
-  } finally {
-    await admin.disconnect();
-  }
+    }),
+  );
 }
 
 /** Takes all rights on a group away, from everybody. */
 export async function withdrawGroup({ broker }: SecureBroker, group: string): Promise<void> {
-  const admin = kafkaClient(broker.brokers).admin();
-  await admin.connect();
-  try {
-    await admin.deleteAcls({
+  await withAdmin(broker.brokers, (admin) =>
+    admin.deleteAcls({
       filters: [
         {
-          resourceType: kafkajs.AclResourceTypes.GROUP,
+          resourceType: RESOURCES.group,
           resourceName: group,
           resourcePatternType: kafkajs.ResourcePatternTypes.LITERAL,
           operation: kafkajs.AclOperationTypes.ANY,
           permissionType: kafkajs.AclPermissionTypes.ANY,
         },
       ],
-    });
-  } finally {
-    await admin.disconnect();
-  }
+    }),
+  );
 }
 
 /** Everything, on every topic and group. */

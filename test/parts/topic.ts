@@ -53,7 +53,7 @@ export function kafkaClient(brokers: string): Kafka {
   });
 }
 
-async function withAdmin<T>(
+export async function withAdmin<T>(
   brokers: string,
   work: (admin: ReturnType<Kafka['admin']>) => Promise<T>,
 ): Promise<T> {

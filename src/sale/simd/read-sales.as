@@ -349,9 +349,7 @@ function sale(start: usize, end: usize, row: i32): i32 {
   if (p < end) p = skipSpace(p, end);
   // Beyond the end is not this sale's.
   if (p !== end || seen !== ALL) return 0;
-  store<i32>(CATEGORY_ID + (row << 2), category);
-  store<f64>(CENTAVOS + (row << 3), centavos as f64);
-  store<f64>(EVENT_MS + (row << 3), eventMs);
+  storeRow(row, category, centavos, eventMs);
   learnLayout(start, idAt, categoryAt, valorAt, valorTo, timeAt, timeTo, end);
   return 1;
 }
@@ -377,9 +375,7 @@ function saleAsLast(start: usize, end: usize, row: i32): i32 {
   if (p === 0 || p >= end || !isLaidOut(p, 3, beforeTime)) return 0;
   p = timeEnd(p + beforeTime, end);
   if (p === 0 || p + behindTime !== end || !isLaidOut(p, 4, behindTime)) return 0;
-  store<i32>(CATEGORY_ID + (row << 2), category);
-  store<f64>(CENTAVOS + (row << 3), centavosRead as f64);
-  store<f64>(EVENT_MS + (row << 3), eventMsRead);
+  storeRow(row, category, centavosRead, eventMsRead);
   return 1;
 }
 
@@ -427,10 +423,16 @@ function flatSale(start: usize, end: usize, row: i32): i32 {
   const ms = load<u64>(table + (timestamp as usize));
   // Less than nothing is more than all that may be.
   if (category < 0 || centavos > VALOR_CENTAVOS_MAX || ms >= (EVENT_TIME_MS_LIMIT as u64)) return 0;
+  storeRow(row, category, centavos, ms as f64);
+  return 1;
+}
+
+// @ts-ignore: decorator
+@inline
+function storeRow(row: i32, category: i32, centavos: u64, eventMs: f64): void {
   store<i32>(CATEGORY_ID + (row << 2), category);
   store<f64>(CENTAVOS + (row << 3), centavos as f64);
-  store<f64>(EVENT_MS + (row << 3), ms as f64);
-  return 1;
+  store<f64>(EVENT_MS + (row << 3), eventMs);
 }
 
 /** Where the offset at `at` leads to: four bytes that lie before `end`; 0 when it does not. */
@@ -522,7 +524,7 @@ function valorEnd(from: usize, end: usize): usize {
       while (digitAt(p) === 0 && p < end) p++;
     }
   }
-  // An exponent or a further decimal is neither comma, brace nor space: see below.
+  // An exponent or a further decimal is neither comma, brace nor space, which comes next.
   centavosRead = centavos;
   return p;
 }
