@@ -14,7 +14,8 @@ const WAIT_MS = 60_000;
 const CATEGORIES = ['Casa', 'Eletronicos', 'Gamer', 'Livros'];
 const HOSTILE = '<img src=x onerror=alert(1)>';
 /** What the browser itself says when the engine is gone. */
-const GONE = /ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_EMPTY_RESPONSE/;
+const GONE =
+  /net::ERR_(CONNECTION_(REFUSED|RESET|CLOSED|ABORTED)|INCOMPLETE_CHUNKED_ENCODING|EMPTY_RESPONSE|SOCKET_NOT_CONNECTED)/;
 
 interface Stored {
   janela_inicio: Date;
