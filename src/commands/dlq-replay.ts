@@ -7,7 +7,7 @@ import { existingTopic } from '../kafka/metadata.ts';
 import { TransactionalProducer } from '../kafka/transactions.ts';
 import { EXIT, messageOf, VendavalError } from '../lib/errors.ts';
 import { areOtherTopics } from '../lib/topic-id.ts';
-import { ProgressStore } from '../mongo/progress-store.ts';
+import { ProgressReader } from '../mongo/progress-reader.ts';
 import type { PinnedSettings } from '../mongo/settings-store.ts';
 import { Forecast, type PartitionState } from '../upkeep/forecast.ts';
 import { lettersTransaction } from '../upkeep/letter.ts';
@@ -149,14 +149,12 @@ async function salesBounds(settings: PinnedDatabase['settings']) {
 
 async function statesOf({ mongo, settings }: PinnedDatabase) {
   const { partitions, topicId } = await existingTopic(kafkaAccess(settings), settings.topic);
-  const store = new ProgressStore(mongo.db, settings.topic, '');
+  const reader = new ProgressReader(mongo.db, settings.topic);
   const states = new Map<number, PartitionState>();
-  for (const { partition } of partitions) {
-    const progress = await store.read(partition);
-    if (!progress) continue;
+  for (const progress of await reader.readAll(partitions.length)) {
     // What was rejected from the old one belongs to no count of this one.
     if (areOtherTopics(progress.topicId, topicId)) throw topicMadeAnew(progress.topicId, topicId);
-    states.set(partition, progress);
+    states.set(progress.partition, progress);
   }
   return states;
 }

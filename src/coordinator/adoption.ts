@@ -4,7 +4,7 @@
  * partitions whose owner has neither let go of them nor written for a while. Ownership only saves
  * work: should the owner live after all, both count the same until the group decides.
  */
-import type { Ownership } from '../mongo/ownership-store.ts';
+import type { Ownership } from '../mongo/progress-reader.ts';
 
 /**
  * A live owner writes each of its partitions about once a second, idle ones too. A group without a

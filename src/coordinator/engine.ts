@@ -210,6 +210,7 @@ export class Engine {
       health: this.#health,
       manager: this.#manager,
       ownership: new OwnershipStore(mongo.db, settings.topic, owner),
+      progress: this.#reader,
       flushIntervalMs: settings.flushIntervalMs,
       partitionCount: () => this.#topic.partitionCount,
       isEnding: () => this.#isEnding,

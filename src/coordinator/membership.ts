@@ -6,6 +6,7 @@
 import { sleep, steadyEpochMs, systemClock } from '../lib/clock.ts';
 import type { VendavalError } from '../lib/errors.ts';
 import type { OwnershipStore } from '../mongo/ownership-store.ts';
+import type { ProgressReader } from '../mongo/progress-reader.ts';
 import { OrphanWatch } from './adoption.ts';
 import type { Health } from './health.ts';
 import type { Group, Outside } from './outside.ts';
@@ -19,6 +20,7 @@ export interface MembershipContext {
   readonly health: Health;
   readonly manager: PartitionManager;
   readonly ownership: OwnershipStore;
+  readonly progress: Pick<ProgressReader, 'readOwnerships'>;
   readonly flushIntervalMs: number;
   partitionCount(): number;
   /** Nothing new is begun any more. */
@@ -95,14 +97,14 @@ export class Membership {
 
   /** Goes on with what a dead process has left, until the group says what is ours. */
   async adopt(): Promise<void> {
-    const { health, manager, ownership, isEnding, partitionCount } = this.#context;
+    const { health, manager, ownership, progress, isEnding, partitionCount } = this.#context;
     const isWaiting = () => !this.#isAssigned && !isEnding();
     if (this.#isAdopting || !isWaiting()) return;
     this.#isAdopting = true;
     const watch = new OrphanWatch(this.#context.flushIntervalMs);
     while (isWaiting()) {
       try {
-        const ownerships = await ownership.ownerships(partitionCount());
+        const ownerships = await progress.readOwnerships(partitionCount());
         for (const orphan of watch.look(ownerships, systemClock.monotonicMs())) {
           const { partition, owner } = orphan;
           if (this.#adopted.has(partition)) continue;

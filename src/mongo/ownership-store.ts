@@ -1,23 +1,11 @@
 /**
- * Who has a partition, as its progress document says: taken from a dead process, and let go of.
+ * A partition's progress document given another owner: taken from a dead process, and let go of.
  * Ownership only saves work, and nothing here touches what is counted; whoever makes progress has
- * its name written with it (progress-store.ts).
+ * its name written with it (progress-store.ts). Who has which is read by progress-reader.ts.
  */
 import type { Collection, Db } from 'mongodb';
-import {
-  PROGRESS_COLLECTION,
-  type ProgressDocument,
-  progressId,
-  progressIds,
-} from './progress-document.ts';
-
-/** Who has a partition, as of the last write of its document. */
-export interface Ownership {
-  readonly partition: number;
-  readonly owner: string | null;
-  /** Changes with every write. */
-  readonly stamp: number;
-}
+import { PROGRESS_COLLECTION, type ProgressDocument, progressId } from './progress-document.ts';
+import type { Ownership } from './progress-reader.ts';
 
 export class OwnershipStore {
   readonly #collection: Collection<ProgressDocument>;
@@ -28,23 +16,6 @@ export class OwnershipStore {
     this.#collection = db.collection<ProgressDocument>(PROGRESS_COLLECTION);
     this.#topic = topic;
     this.#owner = owner;
-  }
-
-  /** Of every partition that has a document. */
-  async ownerships(partitionCount: number): Promise<Ownership[]> {
-    const ids = progressIds(this.#topic, partitionCount);
-    const documents = await this.#collection
-      .find({ _id: { $in: ids } })
-      .project<Pick<ProgressDocument, '_id' | 'dono' | 'atualizado_em'>>({
-        dono: 1,
-        atualizado_em: 1,
-      })
-      .toArray();
-    return documents.map(({ _id, dono, atualizado_em }) => ({
-      partition: ids.indexOf(_id),
-      owner: dono,
-      stamp: atualizado_em.getTime(),
-    }));
   }
 
   /**

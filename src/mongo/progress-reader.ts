@@ -1,14 +1,17 @@
 /**
  * What the progress documents of all partitions say together: their times, by which windows close,
- * and their counts. Reads what is durable by now, in no order with anything else; what a recovery
- * reads is in progress-store.ts.
+ * their counts, and who has them. Needs no name, since it writes nothing. Reads what is durable by
+ * now, in no order with anything else; what a recovery reads is in progress-store.ts.
  */
 import type { Collection, Db } from 'mongodb';
 import { REASONS } from '../sale/reasons.ts';
 import type { PartitionTime } from '../window/watermark.ts';
 import {
+  fromDocument,
   PROGRESS_COLLECTION,
+  type Progress,
   type ProgressDocument,
+  partitionOf,
   progressIds,
   timesOf,
 } from './progress-document.ts';
@@ -24,6 +27,15 @@ export interface ProgressCounts {
   readonly rejected: readonly number[];
   /** null when the last owner gave it up. */
   readonly owner: string | null;
+}
+
+/** Who has a partition, as of the last write of its document. */
+export interface Ownership {
+  readonly partition: number;
+  /** null when the last owner gave it up. */
+  readonly owner: string | null;
+  /** Changes with every write. */
+  readonly stamp: number;
 }
 
 type TimesDocument = Pick<
@@ -81,12 +93,36 @@ export class ProgressReader {
       .project<Omit<ProgressDocument, 'categorias'>>({ categorias: 0 })
       .toArray();
     return documents.map((document) => ({
-      partition: ids.indexOf(document._id),
+      partition: partitionOf(document, this.#topic),
       nextOffset: Number(document.proximo_offset),
       counted: Number(document.contadas),
       lateCounted: Number(document.atrasadas ?? 0),
       rejected: REASONS.map((name) => Number(document.rejeitadas[name] ?? 0)),
       owner: document.dono,
     }));
+  }
+
+  /** Of every partition that has a document. */
+  async readOwnerships(partitionCount: number): Promise<Ownership[]> {
+    const ids = progressIds(this.#topic, partitionCount);
+    const documents = await this.#collection
+      .find({ _id: { $in: ids } })
+      .project<Pick<ProgressDocument, '_id' | 'dono' | 'atualizado_em'>>({
+        dono: 1,
+        atualizado_em: 1,
+      })
+      .toArray();
+    return documents.map((document) => ({
+      partition: partitionOf(document, this.#topic),
+      owner: document.dono,
+      stamp: document.atualizado_em.getTime(),
+    }));
+  }
+
+  /** All that each says, of every partition that has one. */
+  async readAll(partitionCount: number): Promise<Progress[]> {
+    const ids = progressIds(this.#topic, partitionCount);
+    const documents = await this.#collection.find({ _id: { $in: ids } }).toArray();
+    return documents.map((document) => fromDocument(document, partitionOf(document, this.#topic)));
   }
 }

@@ -2,7 +2,7 @@
  * The progress documents: for each partition, up to where everything is durable, with the state
  * that a takeover needs to go on as if nothing had happened. Written after the totals, only ever
  * forward; the one place where commit permits come from. What others want to know of all
- * partitions is in progress-reader.ts, and who has them in ownership-store.ts.
+ * partitions is in progress-reader.ts; who takes one and lets go of it, in ownership-store.ts.
  */
 import { randomUUID } from 'node:crypto';
 import type { AnyBulkWriteOperation, ClientSession, Collection, Db } from 'mongodb';

@@ -7,7 +7,7 @@ import { kafkaAccess } from '../kafka/access.ts';
 import { groupMembers } from '../kafka/group-members.ts';
 import { sleep } from '../lib/clock.ts';
 import { VendavalError } from '../lib/errors.ts';
-import type { Ownership, OwnershipStore } from '../mongo/ownership-store.ts';
+import type { Ownership, ProgressReader } from '../mongo/progress-reader.ts';
 
 /** A live owner writes twice in it, and more with the default --flush-interval. */
 const WATCH_MS = 3000;
@@ -17,7 +17,7 @@ const WATCH_INTERVALS = 3;
 /** @returns what gives it away; null when nobody is at work */
 export async function liveEngine(
   settings: Settings,
-  ownership: Pick<OwnershipStore, 'ownerships'>,
+  progress: Pick<ProgressReader, 'readOwnerships'>,
   partitionCount: number,
   signal: AbortSignal,
 ): Promise<string | null> {
@@ -30,10 +30,10 @@ export async function liveEngine(
     const more = others.length > 0 ? ` and ${others.length} more` : '';
     return `${member.clientId} at ${member.host}${more} in the group "${settings.group}"`;
   }
-  const before = await ownership.ownerships(partitionCount);
+  const before = await progress.readOwnerships(partitionCount);
   if (before.every(({ owner }) => owner === null)) return null;
   await sleep(Math.max(WATCH_MS, WATCH_INTERVALS * settings.flushIntervalMs), signal);
-  const after = await ownership.ownerships(partitionCount);
+  const after = await progress.readOwnerships(partitionCount);
   const moved = after.find((now) => stampOf(before, now.partition) !== now.stamp);
   return moved
     ? `${moved.owner ?? 'an engine'} has just written partition ${moved.partition}`
