@@ -269,6 +269,21 @@ export const PROTECTIONS: readonly Protection[] = [
     simulated: { seedsMax: 500, breaks: /^windows close behind every partition/ },
   },
   {
+    name: 'a close takes nothing that is newer than its watermark',
+    changes: [
+      change(
+        TOTALS,
+        '{ ...openUpTo(watermarkMs), atualizado_em: { $lte: new Date(writtenAtMs) } },',
+        'openUpTo(watermarkMs),',
+      ),
+    ],
+    shownBy: {
+      row: 4,
+      title: 'a close that stands still',
+      failsWith: /^what the stale close changed: .* to deeply equal \[\]/,
+    },
+  },
+  {
     name: 'the poison rule',
     shownBy: { row: 21, failsWith: DIFFERS },
     changes: [

@@ -95,7 +95,7 @@ function documentDifferences(
 }
 
 /** The global watermark that the progress documents give. */
-function leastWatermarkMs(progress: readonly Document[]): number {
+export function leastWatermarkMs(progress: readonly Document[]): number {
   const withEvents = progress.filter(({ maior_evento, no_fim }) => maior_evento || !no_fim);
   if (withEvents.length === 0) return Number.NEGATIVE_INFINITY;
   return Math.min(

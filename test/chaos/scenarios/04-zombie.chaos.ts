@@ -1,11 +1,15 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Document } from 'mongodb';
 import { expect } from 'vitest';
+import { EngineProcess } from '../../parts/engine-process.ts';
+import { leastWatermarkMs } from '../../parts/exact.ts';
 import { endlessSales, makeSales, WORKLOAD_CATEGORIES_MAX } from '../../parts/sales.ts';
 import type { Scene } from '../../parts/scene.ts';
 import { SteadyProducer } from '../../parts/steady-producer.ts';
 import { uniqueName } from '../../parts/topic.ts';
 import { armed, passings } from '../fail-trace.ts';
 import { countedBy, memberCount, standsStill } from '../ownership.ts';
-import { scenario } from '../scenario.ts';
+import { type Chaos, scenario } from '../scenario.ts';
 
 const rules = { maxCategories: WORKLOAD_CATEGORIES_MAX };
 const HTTP = { http: '127.0.0.1:0' };
@@ -13,6 +17,8 @@ const HTTP = { http: '127.0.0.1:0' };
 const PLACES = ['in-totals', 'in-progress', 'before-letters', 'in-commit', 'in-freeze'];
 const PIECE = 600;
 const SALES_PER_MINUTE = 600;
+/** Some windows are closed when so many are counted. */
+const PIECES_BEFORE = 6;
 
 scenario(
   {
@@ -117,9 +123,86 @@ scenario(
   },
 );
 
+scenario(
+  {
+    row: 4,
+    title: 'a close that stands still while the topic is counted anew',
+    invariant: 'it changes no document of the new count; exact',
+  },
+  async (chaos) => {
+    const runs = chaos.times(6, 2);
+    const scene = await chaos.scene({ rules, flags: { 'flush-interval': '20ms' } });
+    const sales = endlessSales({ seed: chaos.seed, perMinute: SALES_PER_MINUTE });
+    const producer = new SteadyProducer(chaos, scene, sales, 100);
+    const sendSome = (count: number) => {
+      producer.start(count);
+      return producer.finish();
+    };
+    await sendSome(PIECES_BEFORE * PIECE);
+    await scene.drain();
+    let reached = 0;
+    for (let run = 0; run < runs; run++) {
+      // Before its close, and again behind it, so that whatever changes between is the close's doing.
+      const at = chaos.random.between(2, 5);
+      const stops = armed(`in-close:stop:${at},after-close:stop:${at}`);
+      // In a group of its own, so that nobody need wait until it is given up.
+      const sleeper = scene.engine({ group: uniqueName('sleeper') }, stops);
+      producer.start();
+      await sleeper.until(() => standsStill(sleeper), 'it stands still amid its close');
+      await producer.stop();
+      const progress = await scene.db.collection('progresso_particoes').find().toArray();
+      const staleMs = leastWatermarkMs(progress);
+
+      await reset(chaos, scene);
+      const heir = scene.engine({}, armed('after-totals:stop'));
+      await heir.until(() => standsStill(heir), 'it stands still behind its first totals');
+      const before = await totalsOf(scene);
+      const isReached = ({ fechada, janela_fim }: (typeof before)[number]) =>
+        !fechada && janela_fim.getTime() <= staleMs;
+      const inReach = before.filter(isReached).length;
+      expect(inReach, 'open documents behind the stale watermark').toBeGreaterThan(0);
+      reached += inReach;
+      const closes = () => passings(sleeper).filter(({ name }) => name === 'after-close').length;
+      sleeper.signal('SIGCONT');
+      await sleeper.until(() => closes() === at, 'its close is over');
+      expect(changed(before, await totalsOf(scene)), 'what the stale close changed').toEqual([]);
+
+      // What else it does when it goes on is no matter of closes.
+      await sleeper.kill('SIGKILL');
+      heir.signal('SIGCONT');
+      await sendSome(PIECE);
+      await scene.untilDrained(heir);
+      heir.signal('SIGTERM');
+      await heir.endsWell();
+      await scene.expectExact({ mayRepeat: true });
+      chaos.progress(run + 1, runs);
+    }
+    chaos.figure('stale closes', runs);
+    chaos.figure('open documents behind their watermarks', reached);
+    chaos.figure('documents changed by them', 0);
+  },
+);
+
+async function reset(chaos: Chaos, scene: Scene): Promise<void> {
+  const words = ['reset', '--yes', ...scene.flags()];
+  await new EngineProcess(chaos, words, { main: chaos.engineMain }).endsWell();
+}
+
+const totalsOf = ({ db }: Scene) => db.collection('faturamento_tempo_real').find().toArray();
+
+/** A sentence for each, so that a failure can be read. */
+function changed(before: readonly Document[], after: readonly Document[]): string[] {
+  const old = new Map(before.map((document) => [document._id, document]));
+  const others = after.filter((document) => !isDeepStrictEqual(document, old.get(document._id)));
+  return [
+    ...(before.length === after.length ? [] : [`${before.length} documents are ${after.length}`]),
+    ...others.map(({ _id, fechada }) => `${_id} is another, fechada ${fechada}`),
+  ];
+}
+
 /** What the totals and the progress say, without what changes with the clock. */
 async function written(scene: Scene) {
-  const documents = await scene.db.collection('faturamento_tempo_real').find().toArray();
+  const documents = await totalsOf(scene);
   const progress = await scene.progress();
   return {
     totals: documents.map(({ _id, faturamento_total, partes }) => [_id, faturamento_total, partes]),
