@@ -5,8 +5,10 @@
  * caller's.
  */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { createServer, connect as openSocket } from 'node:net';
 import { sleep } from '../lib/clock.ts';
+import { codeOf } from '../lib/errors.ts';
 
 const LOG_LINES_MAX = 60;
 const PORT_POLL_MS = 25;
@@ -74,16 +76,38 @@ export function runToEnd(
   });
 }
 
-/** A port of 127.0.0.1 that nothing listened on a moment ago; somebody may still be faster. */
-export function findFreePort(): Promise<number> {
+/**
+ * Below what systems give to a connection, or to who asks for any port (from 32,768 on Linux, from
+ * 49,152 elsewhere): a server that is started on it some seconds later, or anew, finds it free. And
+ * above 10,080, the last that no browser asks; below MongoDB's own.
+ */
+const FREE_PORTS = { from: 11_000, to: 26_999 } as const;
+const FREE_PORT_TRIES = 100;
+const given = new Set<number>();
+
+/**
+ * A port of 127.0.0.1 that nothing listened on a moment ago, and that this process was not given
+ * before; somebody may still be faster.
+ */
+export async function findFreePort(): Promise<number> {
+  for (let attempt = 1; ; attempt++) {
+    const port = randomInt(FREE_PORTS.from, FREE_PORTS.to + 1);
+    if (given.has(port)) continue;
+    given.add(port);
+    try {
+      await listenOnce(port);
+      return port;
+    } catch (error) {
+      if (codeOf(error) !== 'EADDRINUSE' || attempt === FREE_PORT_TRIES) throw error;
+    }
+  }
+}
+
+function listenOnce(port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve()));
   });
 }
 

@@ -1,5 +1,6 @@
 /** Real transactions of Kafka's own client: rolled-back sales are never counted, nor do they hold. */
 import { expect, type TestContext, test } from 'vitest';
+import { findFreePort } from '../../src/mongo/child-processes.ts';
 import { JavaProducer } from '../parts/java-client.ts';
 import { plainSale } from '../parts/sales.ts';
 import { Scene } from '../parts/scene.ts';
@@ -74,7 +75,7 @@ test('an abort that spans many fetches counts nothing, wherever the engine begin
 
 test('an open transaction holds the position back, and is told as the reason', async (t) => {
   const { scene, java } = await setUp(t);
-  const port = 20_000 + (process.pid % 20_000);
+  const port = await findFreePort();
   const engine = scene.engine({ http: `127.0.0.1:${port}` });
   await java.produce('none', sales(5, '1.00'));
   java.begin('open');
