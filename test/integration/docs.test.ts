@@ -14,7 +14,7 @@ import { kafkaClient } from '../parts/topic.ts';
 
 /** Those that ask a running engine. */
 const WATCHING = new Set(['docs/guides/run-in-production.md', 'docs/HTTP-API.md']);
-const LONG = { timeout: 400_000 };
+const LONG = { timeout: 900_000 };
 const servers = { brokers: inject('kafkaBrokers'), mongoUrl: inject('mongoUrl') };
 
 describe.concurrent('the lessons work as they are written', () => {
@@ -33,7 +33,8 @@ async function withDefaultNames(): Promise<void> {
   try {
     await admin.connect();
     const there = new Set(await admin.listTopics());
-    await admin.deleteTopics({ topics: topics.filter((topic) => there.has(topic)) });
+    const old = topics.filter((topic) => there.has(topic));
+    await admin.deleteTopics({ topics: old, timeout: 60_000 });
     await mongo.db(OPTIONS.database.defaultText).dropDatabase();
   } finally {
     await admin.disconnect();

@@ -9,7 +9,7 @@ import kafkajs from 'kafkajs';
 import { CertificateAuthority } from './certificates.ts';
 import type { Ending } from './engine-process.ts';
 import { type KafkaBroker, type KafkaBrokerOptions, startKafkaBroker } from './kafka-broker.ts';
-import { withAdmin } from './topic.ts';
+import { until, withAdmin } from './topic.ts';
 
 /** With what file formats, shells and URLs give a meaning to. */
 export const SECURE_USER = 'loja';
@@ -89,19 +89,21 @@ export async function grant(
   principal: string,
   grants: readonly Grant[],
 ): Promise<void> {
-  await withAdmin(broker.brokers, (admin) =>
-    admin.createAcls({
-      acl: grants.map(({ resource, name, operation }) => ({
-        resourceType: RESOURCES[resource],
-        resourceName: name,
-        resourcePatternType: kafkajs.ResourcePatternTypes.LITERAL,
-        principal,
-        host: '*',
-        operation: kafkajs.AclOperationTypes[operation],
-        permissionType: kafkajs.AclPermissionTypes.ALLOW,
-      })),
-    }),
-  );
+  const acl = grants.map(({ resource, name, operation }) => ({
+    resourceType: RESOURCES[resource],
+    resourceName: name,
+    resourcePatternType: kafkajs.ResourcePatternTypes.LITERAL,
+    principal,
+    host: '*',
+    operation: kafkajs.AclOperationTypes[operation],
+    permissionType: kafkajs.AclPermissionTypes.ALLOW,
+  }));
+  await withAdmin(broker.brokers, async (admin) => {
+    await admin.createAcls({ acl });
+    // The controller has taken them; the broker hears of them a moment later, in their order.
+    const isHeard = async () => (await admin.describeAcls(acl.at(-1)!)).resources.length > 0;
+    await until(isHeard, `the rights of ${principal} hold`);
+  });
 }
 
 /** Takes all rights on a group away, from everybody. */

@@ -9,7 +9,9 @@ import { Kafka, logLevel, Partitioners } from 'kafkajs';
 import rdkafka from 'node-rdkafka';
 import { sleep } from '../../src/lib/clock.ts';
 
-const LIMIT_MS = 30_000;
+/** Of a whole piece of work; and of one request, which the broker answers in time or refuses. */
+const LIMIT_MS = 120_000;
+const REQUEST_MS = 30_000;
 const POLL_MS = 10;
 
 export interface RecordToProduce {
@@ -66,6 +68,28 @@ export async function withAdmin<T>(
   }
 }
 
+export async function until(condition: () => Promise<boolean>, what: string): Promise<void> {
+  const deadline = performance.now() + LIMIT_MS;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error(`waited in vain: ${what}`);
+    await sleep(POLL_MS);
+  }
+}
+
+/** Asks again where a leader or a coordinator is not ready yet, which kafkajs leaves to who asks. */
+async function answered<T>(ask: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + LIMIT_MS;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      const { retriable } = error as { retriable?: boolean };
+      if (!retriable || performance.now() > deadline) throw error;
+      await sleep(POLL_MS);
+    }
+  }
+}
+
 export function uniqueName(prefix = 'sales'): string {
   return `${prefix}-${randomUUID().slice(0, 8)}`;
 }
@@ -110,27 +134,29 @@ export async function createTopic(
     await admin.createTopics({
       // kafkajs would give up on a broker that has not heard of the new topic yet.
       waitForLeaders: false,
-      timeout: LIMIT_MS,
+      timeout: REQUEST_MS,
       topics: [{ topic, ...shape, configEntries }],
     });
-    const deadline = performance.now() + LIMIT_MS;
-    while (!(await hasLeaders(admin, topic, partitions))) {
-      if (performance.now() > deadline) throw new Error(`the topic ${topic} got no leaders`);
-      await sleep(POLL_MS);
-    }
+    await until(() => hasLeaders(admin, topic, partitions), `the topic ${topic} has leaders`);
   });
   return topic;
 }
 
+/** Returns when the broker no longer tells of it. */
 export async function deleteTopic(brokers: string, topic: string): Promise<void> {
-  await withAdmin(brokers, (admin) => admin.deleteTopics({ topics: [topic], timeout: LIMIT_MS }));
+  await withAdmin(brokers, async (admin) => {
+    await admin.deleteTopics({ topics: [topic], timeout: REQUEST_MS });
+    const isGone = async () => !(await admin.listTopics()).includes(topic);
+    await until(isGone, `the topic ${topic} is gone`);
+  });
 }
 
-/** Raises the number of partitions to `count`. */
+/** Raises the number of partitions to `count`, and waits for their leaders. */
 export async function addPartitions(brokers: string, topic: string, count: number): Promise<void> {
-  await withAdmin(brokers, (admin) =>
-    admin.createPartitions({ topicPartitions: [{ topic, count }], timeout: LIMIT_MS }),
-  );
+  await withAdmin(brokers, async (admin) => {
+    await admin.createPartitions({ topicPartitions: [{ topic, count }], timeout: REQUEST_MS });
+    await until(() => hasLeaders(admin, topic, count), `the topic ${topic} has more leaders`);
+  });
 }
 
 /** Deletes what lies before `offset`, as retention would; -1 is all. */
@@ -147,7 +173,9 @@ export async function deleteRecordsBefore(
 }
 
 export async function offsetRanges(brokers: string, topic: string): Promise<OffsetRange[]> {
-  const offsets = await withAdmin(brokers, (admin) => admin.fetchTopicOffsets(topic));
+  const offsets = await withAdmin(brokers, (admin) =>
+    answered(() => admin.fetchTopicOffsets(topic)),
+  );
   return offsets
     .map(({ partition, low, high }) => ({ partition, low: Number(low), high: Number(high) }))
     .sort((a, b) => a.partition - b.partition);
@@ -160,7 +188,7 @@ export async function committedOffsets(
   topic: string,
 ): Promise<Position[]> {
   const [answer] = await withAdmin(brokers, (admin) =>
-    admin.fetchOffsets({ groupId: group, topics: [topic] }),
+    answered(() => admin.fetchOffsets({ groupId: group, topics: [topic] })),
   );
   return answer.partitions
     .map(({ partition, offset }) => ({ partition, offset: Number(offset) }))
