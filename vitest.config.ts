@@ -3,16 +3,23 @@ import { removeEngineVariables } from './test/parts/clean-environment.ts';
 
 removeEngineVariables(process.env);
 
+/** After so long a test hangs: none is held to a time, on a machine that may have much else to do. */
+const LIMIT = { testTimeout: 60_000, hookTimeout: 60_000 };
+/** Of one with servers; the waits in it are shorter, and say what they wait for. */
+const LONG_LIMIT = { testTimeout: 360_000, hookTimeout: 360_000 };
+
 export default defineConfig({
   test: {
     // node-rdkafka can't be loaded in a worker thread.
     pool: 'forks',
+    expect: { poll: { timeout: 60_000 } },
     projects: [
       {
         extends: true,
         test: {
           name: 'unit',
           include: ['test/unit/**/*.test.ts', 'test/property/**/*.test.ts'],
+          ...LIMIT,
         },
       },
       {
@@ -23,8 +30,7 @@ export default defineConfig({
           globalSetup: ['test/parts/global-setup.ts'],
           // The servers share the machine's cores; two files at once would only time out.
           fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          ...LONG_LIMIT,
         },
       },
       {

@@ -20,8 +20,8 @@ import {
 const brokers = inject('kafkaBrokers');
 const NOON = Date.UTC(2024, 10, 25, 12);
 
-async function connected(url: string): Promise<MongoClient> {
-  const client = new MongoClient(url, { serverSelectionTimeoutMS: 3000 });
+async function connected(url: string, limitMs = 30_000): Promise<MongoClient> {
+  const client = new MongoClient(url, { serverSelectionTimeoutMS: limitMs });
   onTestFinished(() => client.close());
   return client.connect();
 }
@@ -144,7 +144,8 @@ describe('the database', () => {
     onTestFinished(() => rm(storagePath, { recursive: true, force: true }));
     const first = await startEmbeddedDatabase({ storagePath, syncOnCommit: true });
     onTestFinished(() => first.stop());
-    const writer = await connected(first.url);
+    // It looks for the dead one for so long.
+    const writer = await connected(first.url, 5000);
     const acknowledged: number[] = [];
     const writes = (async () => {
       for (let n = 0; ; n++) {
@@ -210,9 +211,9 @@ describe('the database', () => {
     }
     const pid = Number(printed.trim());
     expect(pid).toBeGreaterThan(1);
-    await expect.poll(() => isRunning(pid), { timeout: 10_000 }).toBe(false);
+    await expect.poll(() => isRunning(pid)).toBe(false);
     const left = async () => (await readdir(folder)).filter((name) => name.startsWith('vendaval'));
-    await expect.poll(left, { timeout: 10_000 }).toEqual([]);
+    await expect.poll(left).toEqual([]);
   });
 
   test('names what to install when there is no Python', async () => {

@@ -31,7 +31,7 @@ function produce(options: ProduceOptions): Run {
   const line = (pattern: RegExp) =>
     expect
       .poll(() => seen.split('\n').find((candidate) => pattern.test(candidate)), {
-        timeout: 20_000,
+        timeout: 120_000,
         interval: 5,
       })
       .toBeDefined()

@@ -16,9 +16,9 @@ import { PartitionLease } from '../../src/workers/partition-lease.ts';
 import { TOPIC_ID } from './fetch-server.ts';
 import { Drained, FROM_THE_START, LIMITS, RULES } from './lease-regions.ts';
 
-const LIMIT_MS = 10_000;
+const LIMIT_MS = 50_000;
 
-/** Waits until `condition` holds; fails with `what` when it does not for ten seconds. */
+/** Waits until `condition` holds; fails with `what` when it does not, before the test's own time is over. */
 export async function until(condition: () => boolean, what: string): Promise<void> {
   const deadline = performance.now() + LIMIT_MS;
   while (!condition()) {

@@ -16,7 +16,7 @@ import {
   uniqueName,
 } from './topic.ts';
 
-const SELECTION_LIMIT_MS = 5000;
+const SELECTION_LIMIT_MS = 30_000;
 
 export interface SceneOptions {
   /** One that is there; a new one by default. */

@@ -28,8 +28,8 @@ import { type Block, type Page, readPage } from './page.ts';
 import { logicalLines, recordedCommands } from './recorded-shell.ts';
 import { Terminal } from './terminal.ts';
 
-const LINE_LIMIT_MS = 120_000;
-const SHOW_LIMIT_MS = 90_000;
+const LINE_LIMIT_MS = 240_000;
+const SHOW_LIMIT_MS = 180_000;
 const LOOK_AGAIN_MS = 500;
 const LIVE_PAGE = /\b(localhost|127\.0\.0\.1):4040\b/g;
 
@@ -107,7 +107,8 @@ class PageRun {
 
   static async make(test: Ending, page: Page, options: PageOptions): Promise<PageRun> {
     const folder = await mkdtemp(join(tmpdir(), 'vendaval-docs-'));
-    test.onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    // What ran in the terminals may still write into it for a moment.
+    test.onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 10 }));
     for (const name of ['dist', 'docker', 'package.json']) {
       await symlink(join(ROOT, name), join(folder, name));
     }

@@ -9,7 +9,7 @@ import { sleep } from '../../../src/lib/clock.ts';
 import type { Ending } from '../engine-process.ts';
 
 const POLL_MS = 25;
-const SETUP_LIMIT_MS = 60_000;
+const SETUP_LIMIT_MS = 120_000;
 const SHOWN_CHARACTERS = 3000;
 /** Node has no pseudo-terminals, and Python is there for the demo's database. */
 const PTY = 'import pty, sys; pty.spawn(sys.argv[1:])';

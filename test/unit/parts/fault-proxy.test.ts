@@ -60,7 +60,7 @@ async function client(t: TestContext, port: number): Promise<Client> {
 const start = async (t: TestContext) =>
   FaultProxy.start(t, await echo(t), { framing: MONGO_FRAMING });
 
-const polled = <T>(value: () => T) => expect.poll(value, { timeout: 10_000 });
+const polled = <T>(value: () => T) => expect.poll(value);
 
 /** Long enough for what should not arrive to have arrived; nothing is inferred from it alone. */
 const aWhile = () => new Promise((resolve) => setTimeout(resolve, 60));
@@ -79,6 +79,7 @@ describe('the fault proxy', () => {
   it('resets connections, and a cut one refuses new ones until it is healed', async (t) => {
     const proxy = await start(t);
     const first = await client(t, proxy.port);
+    await polled(() => proxy.open).toBe(1);
     proxy.reset();
     expect(await first.closed).toBe('ECONNRESET');
     const second = await client(t, proxy.port);

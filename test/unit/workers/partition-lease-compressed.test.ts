@@ -17,8 +17,6 @@ import {
 
 const PATH = '../../../src/kafka/compression/codecs.ts';
 vi.mock('../../../src/kafka/compression/codecs.ts', { spy: true });
-vi.setConfig({ testTimeout: 20_000 });
-
 const T = DEFAULT_TIMESTAMP_MS;
 const KEY = `${T / 60_000}|Casa`;
 

@@ -1,5 +1,5 @@
 /** How a lease sees that the log it reads is the one that was counted, record after record. */
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KAFKA_ERROR } from '../../../src/kafka/protocol/error-codes.ts';
 import { EXIT } from '../../../src/lib/errors.ts';
 import { NO_TOPIC_ID } from '../../../src/lib/topic-id.ts';
@@ -13,8 +13,6 @@ const KEY = `${T / 60_000}|Casa`;
 
 const leases: LeaseDriver[] = [];
 let server: FetchServer;
-
-vi.setConfig({ testTimeout: 20_000 });
 
 beforeEach(async () => {
   server = await FetchServer.start();

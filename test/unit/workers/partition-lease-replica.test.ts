@@ -1,5 +1,5 @@
 /** A lease with a rack, between a leader and a replica nearby. */
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KAFKA_ERROR } from '../../../src/kafka/protocol/error-codes.ts';
 import { FetchServer } from '../../parts/fetch-server.ts';
 import { LeaseDriver, until } from '../../parts/lease-driver.ts';
@@ -7,8 +7,6 @@ import { saleJson } from '../../parts/lease-regions.ts';
 import { DEFAULT_TIMESTAMP_MS, recordBatch } from '../../parts/record-batch-builder.ts';
 
 const REPLICA_ID = 2;
-
-vi.setConfig({ testTimeout: 20_000 });
 
 let leader: FetchServer;
 let replica: FetchServer;

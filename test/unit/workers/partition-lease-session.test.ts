@@ -1,5 +1,5 @@
 /** A lease at brokers that want a sign-in, which ends or is refused while it runs. */
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { VendavalError } from '../../../src/lib/errors.ts';
 import { LEASE_STATE } from '../../../src/state/layout.ts';
 import { FetchSession, type OpenSession } from '../../../src/workers/fetch-session.ts';
@@ -7,8 +7,6 @@ import { FetchServer } from '../../parts/fetch-server.ts';
 import { LeaseDriver, until } from '../../parts/lease-driver.ts';
 import { saleJson } from '../../parts/lease-regions.ts';
 import { DEFAULT_TIMESTAMP_MS, recordBatch } from '../../parts/record-batch-builder.ts';
-
-vi.setConfig({ testTimeout: 20_000 });
 
 let server: FetchServer;
 let driver: LeaseDriver | undefined;

@@ -1,5 +1,5 @@
 /** What a lease does when a broker misbehaves, moves or dies, and how it ends. */
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KAFKA_ERROR } from '../../../src/kafka/protocol/error-codes.ts';
 import { EXIT } from '../../../src/lib/errors.ts';
 import { LEASE_STATE } from '../../../src/state/layout.ts';
@@ -14,8 +14,6 @@ const KEY = `${T / 60_000}|Casa`;
 const servers: FetchServer[] = [];
 const leases: LeaseDriver[] = [];
 let server: FetchServer;
-
-vi.setConfig({ testTimeout: 20_000 });
 
 async function startServer(mute = false): Promise<FetchServer> {
   const started = await FetchServer.start({ mute });

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LEASE_STATE } from '../../../src/state/layout.ts';
 import { FetchServer, TOPIC_ID } from '../../parts/fetch-server.ts';
 import { LeaseDriver, type LeaseOptions, until } from '../../parts/lease-driver.ts';
@@ -10,7 +10,6 @@ const KEY = `${T / 60_000}|Casa`;
 
 let server: FetchServer;
 
-vi.setConfig({ testTimeout: 20_000 });
 const leases: LeaseDriver[] = [];
 
 beforeEach(async () => {
