@@ -89,7 +89,7 @@ describe.concurrent('the database', () => {
     await scene.produce(makeSales({ seed: 3, count: 2000 }));
     await scene.drain();
     const engine = scene.engine();
-    await engine.says('lease-started', 'partition 2');
+    await engine.reads(0, 1, 2);
     await first.kill('SIGKILL');
     await scene.produce(makeSales({ seed: 4, count: 2000 }));
     await engine.says('E_MONGO_UNREACHABLE', 'checkpoint attempt');

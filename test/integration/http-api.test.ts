@@ -68,6 +68,11 @@ test('answers equal the collection and the progress documents, page by page, add
     ...makeSales({ seed: SEED, count: COUNT }),
   ]);
   await scene.untilDrained(engine);
+  // A checkpoint is durable a moment before the engine knows it.
+  const whole = `vendaval_end_to_end_latency_seconds_count ${COUNT + 1}`;
+  const isKnown = async () =>
+    (await (await fetch(`${url}/metrics`)).text()).split('\n').includes(whole);
+  await engine.until(isKnown, 'it knows that all is durable');
   const documents = await documentsOf(scene);
   expect(documents.length).toBeGreaterThan(60);
 

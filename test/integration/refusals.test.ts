@@ -83,7 +83,7 @@ describe.concurrent('the engine refuses', () => {
   test('progress documents that are deleted while it runs, and counts right afterwards', async (t) => {
     const scene = await drainedScene(t);
     const engine = scene.engine();
-    await engine.says('lease-started', 'partition 2');
+    await engine.reads(0, 1, 2);
     await scene.db.collection('progresso_particoes').deleteMany({});
     await expectRefusal(engine, 3, 'E_PROGRESS_DELETED', /hint:.*not counted twice/);
     await scene.drain();
@@ -93,7 +93,7 @@ describe.concurrent('the engine refuses', () => {
   test('progress documents made anew while it sleeps, which it would take forward', async (t) => {
     const scene = await drainedScene(t);
     const engine = scene.engine();
-    await engine.says('lease-started', 'partition 2');
+    await engine.reads(0, 1, 2);
     const documents = scene.db.collection('progresso_particoes');
     await documents.updateMany({}, { $set: { contagem: 'of another', proximo_offset: 0n } });
     await expectRefusal(engine, 3, 'E_PROGRESS_DELETED', /hint:.*not counted twice/);
@@ -104,7 +104,7 @@ describe.concurrent('the engine refuses', () => {
   test('to go on when another engine has passed over what it has counted', async (t) => {
     const scene = await drainedScene(t);
     const engine = scene.engine();
-    await engine.says('lease-started', 'partition 2');
+    await engine.reads(0, 1, 2);
     const skip = { ate: 6n, codigo: 'E_CORRUPT_BATCH', motivo: 'its checksum', em: new Date() };
     await scene.db.collection<{ _id: string }>('progresso_particoes').updateOne(
       { _id: `${scene.topic}/0` },
@@ -150,7 +150,7 @@ describe.concurrent('the engine refuses', () => {
   test('a topic that is deleted while it is read', async (t) => {
     const scene = await drainedScene(t);
     const engine = scene.engine();
-    await engine.says('lease-started', 'partition 2');
+    await engine.reads(0, 1, 2);
     await deleteTopic(scene.brokers, scene.topic);
     await expectRefusal(engine, 3, 'E_TOPIC_DELETED', /hint:.*durable/);
   });

@@ -77,7 +77,8 @@ test('counted anew by the same rules, everything is as it was', async (t) => {
 test('it is refused while an engine is at work, whatever its group is called', async (t) => {
   const scene = await counted(t);
   const engine = scene.engine();
-  await engine.says('lease-started');
+  const isOwned = async () => (await scene.progress()).every(({ owner }) => owner !== '');
+  await engine.until(isOwned, 'every partition has its owner');
   const before = await scene.db.collection('faturamento_tempo_real').countDocuments();
   for (const flags of [{}, { group: 'outro-grupo' }]) {
     const refused = await runCommand(t, scene, ['reset', '--yes'], flags);

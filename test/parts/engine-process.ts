@@ -11,7 +11,8 @@ const MAIN = join(import.meta.dirname, '../../dist/main.js');
 const POLL_MS = 25;
 const SHOWN_LINES = 25;
 const SHOWN_LINE_LENGTH = 300;
-const WAIT_MS = 60_000;
+/** For a machine that is slow and shared: no wait is a measurement. */
+const WAIT_MS = 120_000;
 
 /** A test's context, or anything else that ends. */
 export interface Ending {
@@ -114,6 +115,11 @@ export class EngineProcess {
 
   has(code: string, text = ''): boolean {
     return this.lines.some((line) => line.code === code && String(line.msg ?? '').includes(text));
+  }
+
+  /** Until it has begun to read each of these partitions; which comes first is not told. */
+  async reads(...partitions: readonly number[]): Promise<void> {
+    for (const partition of partitions) await this.says('lease-started', `partition ${partition} `);
   }
 
   /** Until the engine has said this; it may end with it. */

@@ -28,7 +28,7 @@ scenario(
     const producer = new SteadyProducer(chaos, scene, sales, 50);
     const sampler = new CommitSampler(chaos, scene);
     const engine = scene.engine();
-    await engine.says('lease-started', 'partition 2');
+    await engine.reads(0, 1, 2);
     let lost = 0;
     let applied = 0;
     producer.start();

@@ -64,7 +64,7 @@ const LOSSES: readonly Loss[] = [
     isProxied: true,
     async lose(scene, proxy) {
       const engine = scene.engine();
-      await engine.says('lease-started', `partition ${PARTITION}`);
+      await engine.reads(0, 1, 2);
       await proxy?.cut();
       await engine.says('E_BROKER_UNREACHABLE', `partition ${PARTITION}`);
       await deletePastPosition(scene);
@@ -86,7 +86,7 @@ const LOSSES: readonly Loss[] = [
     code: 'E_TOPIC_RECREATED',
     async lose(scene) {
       const engine = scene.engine();
-      await engine.says('lease-started', `partition ${PARTITION}`);
+      await engine.reads(0, 1, 2);
       await makeAnew(scene);
       return engine;
     },
@@ -96,7 +96,7 @@ const LOSSES: readonly Loss[] = [
     code: 'E_TOPIC_DELETED',
     async lose(scene) {
       const engine = scene.engine();
-      await engine.says('lease-started', `partition ${PARTITION}`);
+      await engine.reads(0, 1, 2);
       await deleteTopic(scene.brokers, scene.topic);
       return engine;
     },
