@@ -6,6 +6,7 @@
  * of their images: mongod's and mongo-express' own start, Grafana. About 30 s.
  */
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -195,7 +196,11 @@ test.skipIf(!hasPrometheus)(
       ],
       { stdio: 'ignore' },
     );
-    t.onTestFinished(() => void prometheus.kill('SIGKILL'));
+    t.onTestFinished(async () => {
+      if (prometheus.exitCode !== null || prometheus.signalCode !== null) return;
+      prometheus.kill('SIGKILL');
+      await once(prometheus, 'exit');
+    });
     const query = async (text: string) => {
       const url = `http://127.0.0.1:${webPort}/api/v1/query?query=${encodeURIComponent(text)}`;
       const response = await fetch(url).catch(() => null);

@@ -36,6 +36,8 @@ test('a spoiled batch stops the engine, or is passed over once and for good', as
         timestamp: TIME_MS,
         partition: 0,
       })),
+      // One batch, however long it takes to make it: it is sent when it has all of them.
+      { 'linger.ms': 60_000, 'batch.num.messages': 3 },
     );
   const total = async () => {
     const documents = await scene.db.collection('faturamento_tempo_real').find().toArray();

@@ -15,7 +15,7 @@ const CATEGORIES = ['Casa', 'Eletronicos', 'Gamer', 'Livros'];
 const HOSTILE = '<img src=x onerror=alert(1)>';
 /** What the browser itself says when the engine is gone. */
 const GONE =
-  /net::ERR_(CONNECTION_(REFUSED|RESET|CLOSED|ABORTED)|INCOMPLETE_CHUNKED_ENCODING|EMPTY_RESPONSE|SOCKET_NOT_CONNECTED)/;
+  /net::ERR_(CONNECTION_\w+|INCOMPLETE_CHUNKED_ENCODING|CONTENT_LENGTH_MISMATCH|EMPTY_RESPONSE|SOCKET_NOT_CONNECTED)/;
 
 interface Stored {
   janela_inicio: Date;

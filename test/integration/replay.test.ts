@@ -5,9 +5,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, type TestContext, test } from 'vitest';
+import { expect, inject, type TestContext, test } from 'vitest';
 import { runCommand } from '../parts/commands.ts';
 import { EngineProcess } from '../parts/engine-process.ts';
+import { BOTH_WAYS, FaultProxy } from '../parts/fault-proxy.ts';
 import { plainSale } from '../parts/sales.ts';
 import { Scene, type SceneOptions } from '../parts/scene.ts';
 import {
@@ -23,6 +24,7 @@ const MINUTE_MS = 60_000;
 const START_MS = Date.UTC(2024, 10, 29, 12);
 const NEWEST_MS = START_MS + 60 * MINUTE_MS;
 const REPLAY_OF = 'vendaval-replay-of';
+const DELAY_MS = 60;
 
 const sale = (partition: number, value: string, more = {}) => ({
   ...{ partition, value, timestamp: NEWEST_MS },
@@ -212,9 +214,14 @@ test('late sales, corrected twice and sent back twice with kills between, count 
   const file = join(folder, 'corrigidas.jsonl');
   await writeFile(file, shown.stdout.replaceAll('}x"', '}"'));
   const engine = scene.engine();
+  // Over a slow network, so that there is something left to send when the kill comes.
+  const { advertisedPort: port, listensOn } = inject('kafkaProxied');
+  const proxy = await FaultProxy.start(t, listensOn, { port });
+  proxy.delay(DELAY_MS, ...BOTH_WAYS);
+  const brokers = `127.0.0.1:${port}`;
   for (let kill = 0; kill < 2; kill++) {
     const words = ['dlq', 'replay', '--from', file, '--yes'];
-    const replay = new EngineProcess(t, [...words, ...scene.flags()]);
+    const replay = new EngineProcess(t, [...words, ...scene.flags({ brokers })]);
     await replay.says('progress');
     await replay.kill('SIGKILL');
   }

@@ -3,7 +3,8 @@ import { sleep } from '../../src/lib/clock.ts';
 import { plainSale } from '../parts/sales.ts';
 import { Scene } from '../parts/scene.ts';
 
-const SHORT = { windowMs: 1000, delayMs: 2000 };
+/** A machine may stop for seconds; a delay that is shorter would take that for silence. */
+const SHORT = { windowMs: 1000, delayMs: 5000 };
 
 /** Watches that a closed window never opens again, and a correction never goes away. */
 class WindowSampler {
@@ -65,7 +66,7 @@ describe.concurrent('windows close', () => {
     const allClosed = async () =>
       (await totalsOf(scene).countDocuments({ fechada: true })) > 0 &&
       (await totalsOf(scene).countDocuments({ fechada: false })) === 0;
-    await engine.until(allClosed, 'every window is closed', 30_000);
+    await engine.until(allClosed, 'every window is closed');
     await ends(scene, engine);
     await sampler.stop();
 
@@ -95,7 +96,7 @@ describe.concurrent('windows close', () => {
       const found = await totalsOf(scene).findOne({ _id: document(0, 'Casa') } as never);
       return found?.fechada === true;
     };
-    await engine.until(isClosed, 'the first window is closed', 30_000);
+    await engine.until(isClosed, 'the first window is closed');
 
     // By its own clock partition 1 is not late at all.
     await scene.produce([
@@ -104,7 +105,7 @@ describe.concurrent('windows close', () => {
     ]);
     await scene.untilDrained(engine);
     const allClosed = async () => (await totalsOf(scene).countDocuments({ fechada: false })) === 0;
-    await engine.until(allClosed, 'every window is closed', 30_000);
+    await engine.until(allClosed, 'every window is closed');
     await ends(scene, engine);
     await sampler.stop();
 
@@ -118,19 +119,20 @@ describe.concurrent('windows close', () => {
   });
 
   test('not before the slowest partition has come as far', async (t) => {
-    const scene = await Scene.make(t, { rules: SHORT, partitions: 2 });
+    // No run of an engine here lasts as long as the delay, after which partition 1 were idle.
+    const rules = { windowMs: 1000, delayMs: 600_000 };
+    const scene = await Scene.make(t, { rules, partitions: 2 });
     const startMs = Date.UTC(2024, 10, 29, 12);
+    const laterMs = startMs + 3_600_000;
     await scene.produce([
       { value: plainSale(startMs, '1.00'), partition: 0, timestamp: startMs },
-      { value: plainSale(startMs + 60_000, '1.00'), partition: 0, timestamp: startMs + 60_000 },
+      { value: plainSale(laterMs, '1.00'), partition: 0, timestamp: laterMs },
       { value: plainSale(startMs, '1.00'), partition: 1, timestamp: startMs },
     ]);
     await scene.drain();
-    // Partition 1 is a minute behind partition 0 and was idle for less than the delay.
+    // Partition 1 is an hour behind partition 0 and was idle for less than the delay.
     expect(await totalsOf(scene).countDocuments({ fechada: true })).toBe(0);
-    await scene.produce([
-      { value: plainSale(startMs + 60_000, '1.00'), partition: 1, timestamp: startMs + 60_000 },
-    ]);
+    await scene.produce([{ value: plainSale(laterMs, '1.00'), partition: 1, timestamp: laterMs }]);
     await scene.drain();
     expect(await totalsOf(scene).countDocuments({ fechada: true })).toBe(1);
     await scene.expectExact();

@@ -64,7 +64,8 @@ export async function openViewer(test: Ending, options: ViewerOptions = {}): Pro
   test.onTestFinished(async () => {
     // Closing twice does nothing.
     await context?.close();
-    await rm(profile, { recursive: true, force: true });
+    // What it has left behind may still write into it for a moment.
+    await rm(profile, { recursive: true, force: true, maxRetries: 10 });
   });
   context = await chromium.launchPersistentContext(profile, {
     executablePath: chromiumPath(),
