@@ -34,8 +34,8 @@ const CYCLE = 'src/coordinator/checkpoint-cycle.ts';
 const ENGINE = 'src/coordinator/engine.ts';
 const OWNED = 'src/coordinator/owned-partition.ts';
 const RECOVERY = 'src/coordinator/recovery.ts';
-const ACCUMULATOR = 'src/workers/partition-accumulator.ts';
 const LEASE = 'src/workers/partition-lease.ts';
+const LEDGER = 'src/workers/sale-ledger.ts';
 const CONNECTION = 'src/mongo/connection.ts';
 const PROGRESS = 'src/mongo/progress-store.ts';
 const TOTALS = 'src/mongo/totals-store.ts';
@@ -114,7 +114,7 @@ export const PROTECTIONS: readonly Protection[] = [
     name: "the replay's guard for each key",
     changes: [
       change(
-        ACCUMULATOR,
+        LEDGER,
         'return ate !== undefined && offset < ate;',
         'return ate === Number.NaN && offset < ate;',
       ),
@@ -229,12 +229,11 @@ export const PROTECTIONS: readonly Protection[] = [
     name: 'time advanced by skipped events',
     changes: [
       change(
-        ACCUMULATOR,
-        'if (eventMs > this.maxEventMs) this.#advanceTo(eventMs);',
-        `if (
-          eventMs > this.maxEventMs &&
-          (offset >= this.#guardedBelow || !this.#isCovered(window, scanner.categoryId, offset))
-        ) this.#advanceTo(eventMs);`,
+        LEDGER,
+        'else this.horizon.advanceTo(eventMs);',
+        `else if (offset >= this.#guardedBelow || !this.#isCovered(window, categoryId, offset)) {
+          this.horizon.advanceTo(eventMs);
+        }`,
       ),
     ],
     // A sale that is late without it is counted: whichever of the two is looked at first.
@@ -288,7 +287,7 @@ export const PROTECTIONS: readonly Protection[] = [
     shownBy: { row: 21, failsWith: DIFFERS },
     changes: [
       change(
-        ACCUMULATOR,
+        LEDGER,
         'if (timestampMs >= 0 && eventMs > timestampMs + this.#rules.futureToleranceMs) {',
         'if (timestampMs < 0) {',
       ),
