@@ -4,13 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { KafkaSecurity } from '../kafka/access.ts';
-import { sleep, systemClock } from '../lib/clock.ts';
-import type {
-  LeaseOrder,
-  LeaseResult,
-  LeaseTask,
-  ThreadLoaded,
-} from '../workers/lease-protocol.ts';
+import type { LeaseOrder, LeaseResult, LeaseTask } from '../workers/lease-protocol.ts';
 import type { LeaseThreads } from './lease-handle.ts';
 
 /**
@@ -22,15 +16,16 @@ const THREADS_PER_CORE = 2;
 /** Most leases that one thread can be given; far more than partitions in a topic. */
 const LEASES_PER_THREAD_MAX = 4096;
 const THREAD_HEAP_MB_MAX = 256;
-/** A thread loads its code in a tenth of a second; one that takes so long hangs. */
-const LOAD_LIMIT_MS = 10_000;
-const LOAD_POLL_MS = 5;
+/**
+ * Has piscina import a thread's code in place of requiring it. Node aborts the whole process when a
+ * thread is ended while a module that it requires is linked, by `close` or by the process' own end.
+ * Source: `node::loader::ModuleWrap::InstantiateSync`, which asks `IsGraphAsync` of it all the same.
+ */
+const CODE_IS_IMPORTED = ['--no-experimental-require-module'];
 
 export class WorkerPool implements LeaseThreads {
   readonly #pool: Piscina;
   readonly #security: KafkaSecurity | null;
-  /** Ids of the threads that have loaded all of their code. */
-  readonly #loaded = new Set<number>();
   readonly threads: number;
 
   /** @param threads 0 for two for each core, at most one for each partition */
@@ -47,10 +42,10 @@ export class WorkerPool implements LeaseThreads {
       atomics: 'disabled',
       idleTimeout: Number.POSITIVE_INFINITY,
       resourceLimits: { maxOldGenerationSizeMb: THREAD_HEAP_MB_MAX },
+      execArgv: CODE_IS_IMPORTED,
     });
     // A dead thread rejects its tasks, which is where it is dealt with.
     this.#pool.on('error', () => {});
-    this.#pool.on('message', ({ loaded }: ThreadLoaded) => this.#loaded.add(loaded));
   }
 
   run(task: LeaseOrder): { port: MessagePort; ended: Promise<LeaseResult> } {
@@ -62,18 +57,7 @@ export class WorkerPool implements LeaseThreads {
     return { port: port1, ended };
   }
 
-  /**
-   * Ends the threads, each once it has loaded its code: Node aborts the whole process when one is
-   * ended while its modules are linked, and a native addon may crash. Source: the stack of such an
-   * end, `node::loader::ModuleWrap::InstantiateSync` in `node::OnFatalError`.
-   */
-  async close(): Promise<void> {
-    const untilMs = systemClock.monotonicMs() + LOAD_LIMIT_MS;
-    while (this.#isLoading && systemClock.monotonicMs() < untilMs) await sleep(LOAD_POLL_MS);
-    await this.#pool.destroy();
-  }
-
-  get #isLoading(): boolean {
-    return this.#pool.threads.some(({ threadId }) => !this.#loaded.has(threadId));
+  close(): Promise<void> {
+    return this.#pool.destroy();
   }
 }

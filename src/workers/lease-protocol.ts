@@ -75,12 +75,6 @@ export interface LeaseTask {
 /** What the coordinator asks for; where it runs adds the rest. */
 export type LeaseOrder = Omit<LeaseTask, 'port' | 'security'>;
 
-/** A thread says once that it has loaded all of its code. */
-export interface ThreadLoaded {
-  /** Its id, as `threadId` of node:worker_threads. */
-  readonly loaded: number;
-}
-
 export type ToWorker =
   | { readonly kind: 'freeze' }
   /** The frozen delta was drained: the worker may go on if it was full. */

@@ -1,29 +1,44 @@
-import { Worker } from 'node:worker_threads';
-import { expect, test, vi } from 'vitest';
-import type { WorkerPool as Pool } from '../../src/coordinator/worker-pool.ts';
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
 
 // Of the build: a thread's code can only be loaded from there.
-const BUILT = '../../dist/coordinator/worker-pool.js';
-const THREADS = 4;
+const BUILT = new URL('../../dist/coordinator/worker-pool.js', import.meta.url).href;
 
-test('threads are ended after they have loaded their code, however early the pool is closed', async () => {
-  const events: string[] = [];
-  const { emit, terminate } = Worker.prototype;
-  vi.spyOn(Worker.prototype, 'emit').mockImplementation(function (this: Worker, name, ...values) {
-    if (name === 'message' && 'loaded' in values[0]) events.push(`loaded ${values[0].loaded}`);
-    return emit.call(this, name, ...values);
-  });
-  vi.spyOn(Worker.prototype, 'terminate').mockImplementation(function (this: Worker) {
-    events.push(`ended ${this.threadId}`);
-    return terminate.call(this);
-  });
-  const { WorkerPool }: { WorkerPool: typeof Pool } = await import(BUILT);
-  const pool = new WorkerPool(THREADS, THREADS, null);
-  await pool.close();
-  vi.restoreAllMocks();
+/** Says when a thread's code is to be required, and when it was got so. */
+const WATCH = `
+const Module = require('node:module');
+const { writeSync } = require('node:fs');
+const { _load } = Module;
+Module._load = function load(request, ...rest) {
+  const isThreads = request.endsWith('lease-task.js');
+  if (isThreads) writeSync(1, 'asked\\n');
+  const got = _load.call(this, request, ...rest);
+  if (isThreads) writeSync(1, 'required\\n');
+  return got;
+};
+`;
 
-  const of = (what: string) => events.filter((event) => event.startsWith(what));
-  expect(of('loaded')).toHaveLength(THREADS);
-  expect(of('ended')).toHaveLength(THREADS);
-  expect(events.slice(0, THREADS)).toEqual(of('loaded'));
+/** A task that is none fails in the thread's code, once it is there. */
+const RUN = `
+import { WorkerPool } from '${BUILT}';
+const pool = new WorkerPool(1, 1, null);
+await pool.run({}).ended.catch(({ stack }) => {
+  console.log(stack.includes('lease-task.js') ? 'has run' : stack);
+});
+await pool.close();
+`;
+
+test("a thread's code is imported, amid which the process may end the thread, and not required", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'vendaval-threads-'));
+  t.onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const watch = join(folder, 'watch.cjs');
+  await writeFile(watch, WATCH);
+  const env = { ...process.env, NODE_OPTIONS: `--require ${watch}` };
+  const words = ['--input-type=module', '--eval', RUN];
+  const { stdout } = await promisify(execFile)(process.execPath, words, { env });
+  expect(stdout.trim().split('\n')).toEqual(['asked', 'has run']);
 });
