@@ -17,7 +17,7 @@ const THREADS_PER_CORE = 2;
 const LEASES_PER_THREAD_MAX = 4096;
 const THREAD_HEAP_MB_MAX = 256;
 /**
- * Has piscina import a thread's code in place of requiring it. Node aborts the whole process when a
+ * Has piscina import a thread's code in place of requiring it. Node 20 aborts the process when a
  * thread is ended while a module that it requires is linked, by `close` or by the process' own end.
  * Source: `node::loader::ModuleWrap::InstantiateSync`, which asks `IsGraphAsync` of it all the same.
  */
