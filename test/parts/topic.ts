@@ -270,6 +270,8 @@ export async function openProducer(
       'enable.idempotence': true,
       'linger.ms': 5,
       'queue.buffering.max.messages': 1_000_000,
+      // Not less than a message's.
+      'transaction.timeout.ms': LIMIT_MS,
       dr_cb: true,
       ...config,
     },
