@@ -16,12 +16,6 @@ const THREADS_PER_CORE = 2;
 /** Most leases that one thread can be given; far more than partitions in a topic. */
 const LEASES_PER_THREAD_MAX = 4096;
 const THREAD_HEAP_MB_MAX = 256;
-/**
- * Has piscina import a thread's code in place of requiring it. Node 20 aborts the process when a
- * thread is ended while a module that it requires is linked, by `close` or by the process' own end.
- * Source: `node::loader::ModuleWrap::InstantiateSync`, which asks `IsGraphAsync` of it all the same.
- */
-const CODE_IS_IMPORTED = ['--no-experimental-require-module'];
 
 export class WorkerPool implements LeaseThreads {
   readonly #pool: Piscina;
@@ -34,7 +28,7 @@ export class WorkerPool implements LeaseThreads {
     const usual = Math.min(THREADS_PER_CORE * availableParallelism(), partitionCount);
     this.threads = threads || Math.max(1, usual);
     this.#pool = new Piscina({
-      filename: fileURLToPath(new URL('../workers/lease-task.js', import.meta.url)),
+      filename: fileURLToPath(new URL('../workers/lease-thread.cjs', import.meta.url)),
       minThreads: this.threads,
       maxThreads: this.threads,
       concurrentTasksPerWorker: LEASES_PER_THREAD_MAX,
@@ -42,7 +36,6 @@ export class WorkerPool implements LeaseThreads {
       atomics: 'disabled',
       idleTimeout: Number.POSITIVE_INFINITY,
       resourceLimits: { maxOldGenerationSizeMb: THREAD_HEAP_MB_MAX },
-      execArgv: CODE_IS_IMPORTED,
     });
     // A dead thread rejects its tasks, which is where it is dealt with.
     this.#pool.on('error', () => {});

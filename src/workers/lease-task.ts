@@ -1,4 +1,4 @@
-/** The piscina entry: one task is one lease. Kept free of heavy imports; each thread loads it. */
+/** A thread's code: one task is one lease. Kept free of heavy imports; each thread loads it. */
 import type { LeaseResult, LeaseTask } from './lease-protocol.ts';
 import { PartitionLease } from './partition-lease.ts';
 

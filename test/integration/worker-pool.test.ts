@@ -8,17 +8,15 @@ import { expect, test } from 'vitest';
 // Of the build: a thread's code can only be loaded from there.
 const BUILT = new URL('../../dist/coordinator/worker-pool.js', import.meta.url).href;
 
-/** Says when a thread's code is to be required, and when it was got so. */
+/** Says which of the threads' modules are required. */
 const WATCH = `
 const Module = require('node:module');
+const { basename } = require('node:path');
 const { writeSync } = require('node:fs');
 const { _load } = Module;
 Module._load = function load(request, ...rest) {
-  const isThreads = request.endsWith('lease-task.js');
-  if (isThreads) writeSync(1, 'asked\\n');
-  const got = _load.call(this, request, ...rest);
-  if (isThreads) writeSync(1, 'required\\n');
-  return got;
+  if (request.includes('/dist/workers/')) writeSync(1, basename(request) + '\\n');
+  return _load.call(this, request, ...rest);
 };
 `;
 
@@ -40,5 +38,5 @@ test("a thread's code is imported, amid which the process may end the thread, an
   const env = { ...process.env, NODE_OPTIONS: `--require ${watch}` };
   const words = ['--input-type=module', '--eval', RUN];
   const { stdout } = await promisify(execFile)(process.execPath, words, { env });
-  expect(stdout.trim().split('\n')).toEqual(['asked', 'has run']);
+  expect(stdout.trim().split('\n')).toEqual(['lease-thread.cjs', 'has run']);
 });
