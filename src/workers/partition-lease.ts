@@ -66,7 +66,7 @@ export class PartitionLease {
   readonly #backoff = new Backoff(BACKOFF_MIN_MS, BACKOFF_MAX_MS);
   readonly #scan: ResponseScan;
   readonly #replica: ReplicaChoice;
-  #codecLoading: Promise<void> | null = null;
+  #isLoadingCodec = false;
   #leader: LeaderAddress;
   #fetchBytes: number;
   #session: LeaseSession | null = null;
@@ -116,8 +116,6 @@ export class PartitionLease {
     }).finally(() => {
       clearTimeout(this.#retryTimer);
       this.#task.port.close();
-      // A thread that is ended while it loads code may take the process with it.
-      return this.#codecLoading;
     });
   }
 
@@ -380,7 +378,7 @@ export class PartitionLease {
       this.#publish();
       if (end === 'odd') return this.#reopen();
       if (end === 'codec') {
-        this.#codecLoading ??= this.#loadCodec(this.#scan.head.codec);
+        void this.#loadCodec(this.#scan.head.codec);
         return;
       }
       if (end === 'full') {
@@ -400,6 +398,8 @@ export class PartitionLease {
   }
 
   async #loadCodec(codec: number): Promise<void> {
+    if (this.#isLoadingCodec) return;
+    this.#isLoadingCodec = true;
     try {
       this.#scan.setCodec(codec, await loadCodec(codec));
     } catch (error) {
@@ -407,7 +407,7 @@ export class PartitionLease {
         throw error;
       });
     } finally {
-      this.#codecLoading = null;
+      this.#isLoadingCodec = false;
     }
     this.#guard(() => this.#resume());
   }
