@@ -57,7 +57,7 @@ test('SIGTERM makes durable what no checkpoint had taken yet', async (t) => {
   await scene.expectExact();
 });
 
-test('SIGTERM before the parts are up ends at once, with 0', async (t) => {
+test('SIGTERM before the parts are up ends it, with 0', async (t) => {
   const scene = await Scene.make(t);
   const engine = scene.engine({ mongo: 'mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=200' });
   await engine.says('E_MONGO_UNREACHABLE');
