@@ -3,7 +3,7 @@
  * their counts, and who has them. Needs no name, since it writes nothing. Reads what is durable by
  * now, in no order with anything else; what a recovery reads is in progress-store.ts.
  */
-import type { Collection, Db } from 'mongodb';
+import type { Collection, Db, FindCursor, WithId } from 'mongodb';
 import { REASONS } from '../sale/reasons.ts';
 import type { PartitionTime } from '../window/watermark.ts';
 import {
@@ -64,8 +64,7 @@ export class ProgressReader {
 
   async readTimes(partitionCount: number): Promise<StoredTimes> {
     const ids = progressIds(this.#topic, partitionCount);
-    const documents = await this.#collection
-      .find({ _id: { $in: ids } })
+    const documents = await this.#find(ids)
       .project<TimesDocument>({
         contagem: 1,
         maior_evento: 1,
@@ -87,9 +86,7 @@ export class ProgressReader {
 
   /** What each partition's document counts, and who wrote it; for display. */
   async readCounts(partitionCount: number): Promise<ProgressCounts[]> {
-    const ids = progressIds(this.#topic, partitionCount);
-    const documents = await this.#collection
-      .find({ _id: { $in: ids } })
+    const documents = await this.#find(progressIds(this.#topic, partitionCount))
       .project<Omit<ProgressDocument, 'categorias'>>({ categorias: 0 })
       .toArray();
     return documents.map((document) => ({
@@ -104,9 +101,7 @@ export class ProgressReader {
 
   /** Of every partition that has a document. */
   async readOwnerships(partitionCount: number): Promise<Ownership[]> {
-    const ids = progressIds(this.#topic, partitionCount);
-    const documents = await this.#collection
-      .find({ _id: { $in: ids } })
+    const documents = await this.#find(progressIds(this.#topic, partitionCount))
       .project<Pick<ProgressDocument, '_id' | 'dono' | 'atualizado_em'>>({
         dono: 1,
         atualizado_em: 1,
@@ -121,8 +116,11 @@ export class ProgressReader {
 
   /** All that each says, of every partition that has one. */
   async readAll(partitionCount: number): Promise<Progress[]> {
-    const ids = progressIds(this.#topic, partitionCount);
-    const documents = await this.#collection.find({ _id: { $in: ids } }).toArray();
+    const documents = await this.#find(progressIds(this.#topic, partitionCount)).toArray();
     return documents.map((document) => fromDocument(document, partitionOf(document, this.#topic)));
+  }
+
+  #find(ids: readonly string[]): FindCursor<WithId<ProgressDocument>> {
+    return this.#collection.find({ _id: { $in: ids } });
   }
 }

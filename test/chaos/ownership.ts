@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import type { EngineProcess } from '../parts/engine-process.ts';
 import type { Scene } from '../parts/scene.ts';
-import { kafkaClient } from '../parts/topic.ts';
+import { withAdmin } from '../parts/topic.ts';
 import { liveOf } from './live-status.ts';
 
 /** Those that the engine itself says it counts; it must run with --http 127.0.0.1:0. */
@@ -12,15 +12,9 @@ export async function countedBy(engine: EngineProcess): Promise<number[]> {
 }
 
 /** Members that the group believes in, dead ones included until their session is over. */
-export async function memberCount(scene: Scene): Promise<number> {
-  const admin = kafkaClient(scene.brokers).admin();
-  await admin.connect();
-  try {
-    const { groups } = await admin.describeGroups([scene.group]);
-    return groups[0].members.length;
-  } finally {
-    await admin.disconnect();
-  }
+export async function memberCount({ brokers, group }: Scene): Promise<number> {
+  const { groups } = await withAdmin(brokers, (admin) => admin.describeGroups([group]));
+  return groups[0].members.length;
 }
 
 /** Whether it was stopped by SIGSTOP; Linux tells it in /proc. */

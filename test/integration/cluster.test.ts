@@ -4,7 +4,7 @@ import { type KafkaCluster, startKafkaCluster } from '../parts/kafka-cluster.ts'
 import { makeSales, plainSale, WORKLOAD_CATEGORIES_MAX } from '../parts/sales.ts';
 import { Scene, type SceneOptions } from '../parts/scene.ts';
 import { SteadyProducer } from '../parts/steady-producer.ts';
-import { kafkaClient, offsetRanges } from '../parts/topic.ts';
+import { offsetRanges, withAdmin } from '../parts/topic.ts';
 
 const TIME_MS = Date.UTC(2024, 10, 29, 12);
 const LIMIT = { timeout: 60_000, interval: 100 };
@@ -16,27 +16,16 @@ function makeScene(t: Test, cluster: KafkaCluster, options: SceneOptions = {}): 
   return Scene.make(t, { brokers: cluster.brokers, rules, replicas: [2, 3], ...options });
 }
 
-async function leadersOf({ brokers, topic }: Scene): Promise<number[]> {
-  const admin = kafkaClient(brokers).admin();
-  await admin.connect();
-  try {
-    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
-    return topics[0].partitions.map(({ leader }) => leader);
-  } finally {
-    await admin.disconnect();
-  }
+async function partitionsOf({ brokers, topic }: Scene) {
+  const { topics } = await withAdmin(brokers, (admin) =>
+    admin.fetchTopicMetadata({ topics: [topic] }),
+  );
+  return topics[0].partitions;
 }
 
-async function inSyncOf({ brokers, topic }: Scene): Promise<number[]> {
-  const admin = kafkaClient(brokers).admin();
-  await admin.connect();
-  try {
-    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
-    return topics[0].partitions.map(({ isr }) => isr.length);
-  } finally {
-    await admin.disconnect();
-  }
-}
+const leadersOf = async (scene: Scene) => (await partitionsOf(scene)).map(({ leader }) => leader);
+
+const inSyncOf = async (scene: Scene) => (await partitionsOf(scene)).map(({ isr }) => isr.length);
 
 test('totals stay exact through leaders that die, with and without a replica nearby', async (t) => {
   const cluster = await startKafkaCluster(t);

@@ -10,7 +10,7 @@ import { findFreePort } from '../../src/mongo/child-processes.ts';
 import { COUNTED, FROM_NOTHING, LESSONS } from '../parts/docs/pages-run.ts';
 import { runPage } from '../parts/docs/run-page.ts';
 import { type Ending, EngineProcess } from '../parts/engine-process.ts';
-import { kafkaClient } from '../parts/topic.ts';
+import { deleteTopic, withAdmin } from '../parts/topic.ts';
 
 /** Those that ask a running engine. */
 const WATCHING = new Set(['docs/guides/run-in-production.md', 'docs/HTTP-API.md']);
@@ -28,16 +28,12 @@ describe.concurrent('the lessons work as they are written', () => {
 /** The pages say the default names, so one at a time has them to itself. */
 async function withDefaultNames(): Promise<void> {
   const topics = [OPTIONS.topic.defaultText, `${OPTIONS.topic.defaultText}.dlq`];
-  const admin = kafkaClient(servers.brokers).admin();
+  const there = new Set(await withAdmin(servers.brokers, (admin) => admin.listTopics()));
+  for (const topic of topics) if (there.has(topic)) await deleteTopic(servers.brokers, topic);
   const mongo = new MongoClient(servers.mongoUrl);
   try {
-    await admin.connect();
-    const there = new Set(await admin.listTopics());
-    const old = topics.filter((topic) => there.has(topic));
-    await admin.deleteTopics({ topics: old, timeout: 60_000 });
     await mongo.db(OPTIONS.database.defaultText).dropDatabase();
   } finally {
-    await admin.disconnect();
     await mongo.close();
   }
 }
