@@ -17,6 +17,7 @@ import {
 
 const PATH = '../../../src/kafka/compression/codecs.ts';
 vi.mock('../../../src/kafka/compression/codecs.ts', { spy: true });
+
 const T = DEFAULT_TIMESTAMP_MS;
 const KEY = `${T / 60_000}|Casa`;
 
